@@ -1,0 +1,131 @@
+"""What a scan says: findings, each a list of evidence whose bits add up, as `findings.json` holds them.
+
+`schemas/findings.schema.json` is the JSON Schema of the same shape; `schema.FINDINGS_VERSION` its version.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One observation with its likelihood ratio.
+
+    family: text, identity, time, work or appetite.  axis: coordination or extraction.
+    bits: log2 of the likelihood ratio after the family's calibration; `overlap` entries are negative.
+    observed, expected: the numbers behind it, in the unit that `sentence` names.
+    sentence: what a person reads.
+    """
+
+    family: str
+    axis: str
+    name: str
+    bits: float
+    observed: float
+    expected: float
+    sentence: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """An honest explanation, by how many bits the finding beats it, and what speaks for and against it."""
+
+    name: str
+    margin_bits: float
+    for_: list[str] = msgspec.field(name="for", default_factory=list)
+    against: list[str] = msgspec.field(default_factory=list)
+
+
+class TemplateExample(msgspec.Struct, frozen=True, kw_only=True):
+    """A template of the finding; example: its text, masked, slots written as ⟦…⟧; null if it may not be shown."""
+
+    id: str
+    count: int
+    accounts: int
+    example: str | None = None
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """A hypothesis that findings share an operator: never a name, only what they share and in how many bits."""
+
+    findings: list[str]
+    bits: float
+    sentence: str
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that accounts of a finding share, for the picture of who shares what.
+
+    kind: payment, address prefix, client, template, ...; label: masked or shortened value; accounts: how many of the
+    finding's accounts have it; elsewhere: how many others; hub: whether strangers share it too.
+    """
+
+    kind: str
+    label: str
+    accounts: int
+    elsewhere: int
+    hub: bool = False
+
+
+class Pictures(msgspec.Struct, frozen=True, kw_only=True):
+    """Data of a finding's pictures; the report only draws.
+
+    timeline: (UTC ISO time of the bin, exchanges of the finding, exchanges of its accounts outside it); bin_hours.
+    load: exchanges of each account, sorted, at most 2,000 quantile points.
+    models: (UTC ISO day, model, exchanges), at most the 6 most used models and 'other'.
+    hours: 24 shares of the finding's exchanges by UTC hour, then 24 of everybody's.
+    shares: what its accounts share, most telling first, at most 24.
+    """
+
+    bin_hours: float = 24.0
+    timeline: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
+    load: list[int] = msgspec.field(default_factory=list)
+    models: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
+    hours: list[list[float]] = msgspec.field(default_factory=list)
+    shares: list[Share] = msgspec.field(default_factory=list)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding. Counts are of exchanges kept; times are UTC ISO; targets sum to at most 1."""
+
+    finding_id: str
+    verdict: str
+    coordination_bits: float
+    extraction_bits: float
+    margin_bits: float
+    expected_false: float
+    claim: str
+    accounts: int
+    exchanges: int
+    trajectories: int
+    tokens_out: int | None
+    network_share: float
+    first_at: str
+    last_at: str
+    cost_usd: float | None = None
+    targets: dict[str, float] = msgspec.field(default_factory=dict)
+    evidence: list[Evidence] = msgspec.field(default_factory=list)
+    explanations: list[Explanation] = msgspec.field(default_factory=list)
+    templates: list[TemplateExample] = msgspec.field(default_factory=list)
+    atlas: list[str] = msgspec.field(default_factory=list)
+    operators: list[Operator] = msgspec.field(default_factory=list)
+    missing: list[str] = msgspec.field(default_factory=list)
+    pictures: Pictures = msgspec.field(default_factory=Pictures)
+
+
+class TestedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that was tested, for the picture of the two axes; finding_id is null where nothing was found."""
+
+    coordination_bits: float
+    extraction_bits: float
+    accounts: int
+    exchanges: int
+    verdict: str
+    finding_id: str | None = None
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `findings.json`."""
+
+    schema_version: int
+    findings: list[Finding]
+    tested: list[TestedGroup] = msgspec.field(default_factory=list)

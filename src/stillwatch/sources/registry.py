@@ -1,0 +1,56 @@
+"""The formats that logs come in: one record a format, one file a format, found here by name.
+
+A format of JSON documents is one function, `parse`: a decoded document in, exchange rows out. Everything round it
+(files, compression, batches, quarantine, duplicates) is `sources.reading`'s. A columnar format brings its own
+`read_columns` instead. `write` is the way back: the traffic range writes its worlds with it, and it is what proves
+that a format round-trips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = dict[str, Any]
+Row = dict[str, Any]
+"""An exchange as a dict keyed by `schema.EXCHANGE` names; absent keys are absent values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One log format.
+
+    name: the word on the command line.  title: what people call it.
+    fills: our column -> where it comes from, in that product's words.
+    turn_on: our column -> how to make that product log it, for columns that it leaves out by default.
+    parse: a decoded document -> its rows; raises BadRecord.  None for columnar formats.
+    sniff: how sure it is that a decoded document is of this format, 0 to 1.
+    write: exchange rows -> documents of this format; None where the format cannot be written.
+    """
+
+    name: str
+    title: str
+    fills: dict[str, str]
+    turn_on: dict[str, str] = field(default_factory=dict)
+    parse: Callable[[Document], Iterator[Row]] | None = None
+    sniff: Callable[[Document], float] | None = None
+    write: Callable[[Iterable[Row]], Iterator[Document]] | None = None
+
+
+_FORMATS: dict[str, Format] = {}
+
+
+def register(fmt: Format) -> Format:
+    """Make a format known by its name."""
+    if fmt.name in _FORMATS:
+        raise ValueError(f"format {fmt.name!r} is registered twice")
+    _FORMATS[fmt.name] = fmt
+    return fmt
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name, in the order of the documentation."""
+    from stillwatch.sources import all_formats  # noqa: F401  registers them
+
+    return dict(_FORMATS)
