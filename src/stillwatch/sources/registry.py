@@ -14,7 +14,12 @@ from typing import Any
 
 Document = dict[str, Any]
 Row = dict[str, Any]
-"""An exchange as a dict keyed by `schema.EXCHANGE` names; absent keys are absent values."""
+"""An exchange as a dict keyed by `schema.EXCHANGE` names; absent keys are absent values.
+
+`parse` has no key, so a row may also carry `messages` (as logged, the system prompt first) and `reasoning_out_blocks`
+(opaque blocks of the answer, as logged): `messages.complete` makes the conversation columns and digests of them.
+Times may be datetimes (naive: UTC), ISO strings, or numbers in seconds since 1970.
+"""
 
 
 @dataclass(frozen=True, slots=True)
