@@ -1,0 +1,244 @@
+"""The account registry: the second feed, read as of a moment, joined to logs by account or by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from stillwatch import schema
+from stillwatch.errors import InputError, MissingColumn, MissingSource
+from stillwatch.sources.columns import Faults, adapt, from_rows
+from stillwatch.sources.documents import decode, element_pieces, layout, line_blocks, line_pieces
+from stillwatch.sources.places import Place, expand, registry_beside
+from stillwatch.sources.quarantine import Quarantine
+from stillwatch.sources.streams import Opened, open_place
+from stillwatch.sources.validation import ID_BYTES, IDS
+
+FILLED = ("org_id", "payment_id", "email_domain")
+"""Columns of an exchange that the registry fills where the log has none."""
+
+
+def open_registry(
+    path: str | None,
+    logs: Sequence[str],
+    *,
+    as_of: datetime,
+    quarantine: Quarantine,
+    say: Callable[[str], None],
+) -> pa.Table | None:
+    """The registry that was named, or the one beside a world's logs, which is said; None where there is none.
+
+    Raises: InputError where it cannot be read.
+    """
+    if path is None:
+        beside = registry_beside(logs)
+        if beside is None:
+            return None
+        say(f"{beside}: taken as the account registry")
+        path = str(beside)
+    return read_accounts(path, as_of=as_of, quarantine=quarantine)
+
+
+def read_accounts(path: str, *, as_of: datetime, quarantine: Quarantine) -> pa.Table:
+    """The registry as `schema.ACCOUNT`: the rows that held at a moment, sorted by account and key.
+
+    A closure later than that moment is not known yet, and is left out. Rows that cannot be read go to quarantine.
+    Raises: MissingSource or InputError where the whole file cannot be read; MissingColumn without `account_id`.
+    """
+    table = pa.Table.from_batches(list(_batches(path, as_of, quarantine)), schema=schema.ACCOUNT)
+    at = pa.scalar(as_of, schema.TIME)
+    started = pc.less_equal(table["valid_from"], at).fill_null(True)
+    not_ended = pc.greater(table["valid_to"], at).fill_null(True)
+    table = table.filter(pc.and_(started, not_ended))
+    known = pc.less_equal(table["closed_at"], at).fill_null(True)
+    for name in ("closed_at", "closed_reason"):
+        index = table.schema.get_field_index(name)
+        column = pc.if_else(known, table[name], pa.scalar(None, table.schema.field(index).type))
+        table = table.set_column(index, schema.ACCOUNT.field(name), column)
+    if not table.num_rows:
+        raise InputError("no row of the registry held at the time of the scan", source=path)
+    order = [("account_id", "ascending"), ("api_key_id", "ascending"), ("valid_from", "ascending")]
+    return table.sort_by(order).cast(schema.ACCOUNT).combine_chunks()
+
+
+class Registry:
+    """A registry made ready for joins: rows found by account or by key in one look each."""
+
+    def __init__(self, table: pa.Table) -> None:
+        table = table.combine_chunks()
+        self.columns = {name: _one_array(table[name]) for name in ("account_id", *FILLED)}
+        self.by_account: dict[str, int] = {}
+        # An account with several keys has several rows: the first that has a value stands for the account.
+        self.best: dict[str, dict[str, int]] = {name: {} for name in FILLED}
+        accounts = table["account_id"].to_pylist()
+        for row, account in enumerate(accounts):
+            self.by_account.setdefault(account, row)
+        for name in FILLED:
+            filled = np.flatnonzero(pc.is_valid(self.columns[name]).to_numpy(zero_copy_only=False))
+            best = self.best[name]
+            for row in filled.tolist():
+                best.setdefault(accounts[row], row)
+        self.by_key: dict[str, str] = {}
+        for account, key in zip(accounts, table["api_key_id"].to_pylist(), strict=True):
+            if key is not None:
+                self.by_key.setdefault(key, account)
+
+
+def fill_from_registry(batch: pa.RecordBatch, registry: Registry | pa.Table) -> pa.RecordBatch:
+    """The batch with `org_id`, `payment_id` and `email_domain` from the registry where the log has none.
+
+    Found by `account_id`, else by `api_key_id`. Where the log knows only the key, so that the key stands as the
+    account, `account_id` becomes the registry's account. Cost: a look per distinct account and key of the batch.
+    """
+    if isinstance(registry, pa.Table):
+        registry = Registry(registry)
+    account = batch.column("account_id").dictionary_encode()
+    names = account.dictionary.to_pylist()
+    # Distinct accounts of the batch -> accounts of the registry.
+    known: list[str | None] = [name if name in registry.by_account else registry.by_key.get(name) for name in names]
+    codes = account.indices.to_numpy(zero_copy_only=False)
+    owners = np.array([*known, None], object)[codes]
+    key = batch.column("api_key_id")
+    if key.null_count < len(key):
+        coded = key.dictionary_encode()
+        found = [registry.by_key.get(name) for name in coded.dictionary.to_pylist()]
+        indices = coded.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
+        by_key = np.array([*found, None], object)[indices]
+        owners = np.where(owners == np.array(None), by_key, owners)
+    stands_for = {name: owner for name, owner in zip(names, known, strict=True) if owner is not None and owner != name}
+    if stands_for:
+        dictionary = pa.array([stands_for.get(name, name) for name in names], pa.string())
+        renamed = pa.DictionaryArray.from_arrays(account.indices, dictionary).cast(pa.string())
+        batch = _set(batch, "account_id", renamed)
+    owner = pa.array(owners, pa.string()).dictionary_encode()
+    for name in FILLED:
+        column = batch.column(name)
+        if not column.null_count:
+            continue
+        best = registry.best[name]
+        rows = pa.array([best.get(one) for one in owner.dictionary.to_pylist()], pa.int64())
+        per_owner = registry.columns[name].take(rows)
+        batch = _set(batch, name, pc.coalesce(column, per_owner.take(owner.indices)))
+    return batch
+
+
+def _set(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    index = batch.schema.get_field_index(name)
+    return batch.set_column(index, batch.schema.field(index), column)
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+
+
+def _batches(path: str, as_of: datetime, quarantine: Quarantine) -> Iterator[pa.RecordBatch]:
+    for place in expand([path], lambda text: None):
+        try:
+            opened = open_place(place)
+        except OSError as error:
+            raise MissingSource(f"the registry cannot be read: {error.strerror or error}", source=place.name) from None
+        try:
+            if opened.kind in ("empty", "unknown"):
+                raise InputError(f"the registry {opened.reason}", source=place.name)
+            try:
+                for first, batch, faults in _tables(place, opened, quarantine):
+                    faults = {**faults, **_find_faults(batch, faults)}
+                    for row, reason in sorted(faults.items()):
+                        quarantine.add(place.name, first[row], reason, str(batch.slice(row, 1).to_pylist()[0]))
+                    keep = np.ones(batch.num_rows, bool)
+                    keep[list(faults)] = False
+                    yield batch.filter(pa.array(keep))
+            except (pa.ArrowException, OSError) as error:
+                raise InputError(f"the registry is cut off or damaged: {error}", source=place.name) from None
+        finally:
+            opened.close()
+
+
+def _tables(
+    place: Place, opened: Opened, quarantine: Quarantine
+) -> Iterator[tuple[list[int], pa.RecordBatch, Faults]]:
+    """Line numbers, batch and faults of each piece of the file."""
+    if opened.file is not None:
+        row = 1
+        parquet = pq.ParquetFile(opened.file)
+        _require_account(place, parquet.schema_arrow.names)
+        wanted = [name for name in parquet.schema_arrow.names if name in schema.ACCOUNT.names]
+        for batch in parquet.iter_batches(columns=wanted):
+            yield list(range(row, row + batch.num_rows)), *adapt(batch, schema.ACCOUNT)
+            row += batch.num_rows
+        return
+    stream = opened.stream
+    if stream is None:
+        return
+    if opened.kind == "csv":
+        row = 2
+        header = stream.head.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+        columns = [cell.strip().strip('"') for cell in header.split(",")]
+        _require_account(place, columns)
+        options = pyarrow.csv.ConvertOptions(
+            column_types={name: pa.binary() for name in columns}, strings_can_be_null=True, null_values=[""]
+        )
+        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        reading = pyarrow.csv.ReadOptions(use_threads=False, block_size=8 << 20)
+        for batch in pyarrow.csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, options):
+            yield list(range(row, row + batch.num_rows)), *adapt(batch, schema.ACCOUNT)
+            row += batch.num_rows
+        return
+    if layout(stream.head) == "lines":
+        pieces = (piece for block in line_blocks(stream.read) for piece in line_pieces(*block))
+    else:
+        pieces = element_pieces(stream.read)
+    lines, rows = [], []
+    for piece in pieces:
+        reason = piece.error
+        if reason is None:
+            try:
+                document = decode(piece.data)
+            except ValueError as error:
+                reason = str(error)
+            else:
+                if isinstance(document, dict):
+                    lines.append(piece.line)
+                    rows.append(document)
+                else:
+                    reason = "is no JSON object"
+        if reason is not None:
+            quarantine.add(place.name, piece.line, reason, piece.data[:400])
+        if len(rows) >= 65_536:
+            yield lines, *from_rows(rows, schema.ACCOUNT)
+            lines, rows = [], []
+    if rows:
+        _require_account(place, rows[0])
+        yield lines, *from_rows(rows, schema.ACCOUNT)
+
+
+def _require_account(place: Place, columns: Sequence[str] | dict[str, object]) -> None:
+    if "account_id" not in columns:
+        raise MissingColumn(
+            "the registry has no column account_id",
+            source=place.name,
+            hint=f"its columns may be {', '.join(schema.ACCOUNT.names)}",
+        )
+
+
+def _find_faults(batch: pa.RecordBatch, faults: Faults) -> Faults:
+    found: Faults = {}
+    for row in np.flatnonzero(pc.equal(pc.binary_length(batch.column("account_id")), 0).fill_null(True).to_numpy(False)):
+        found.setdefault(int(row), "lacks account_id")
+    for name in IDS:
+        if name in batch.schema.names:
+            column = batch.column(name)
+            for row in np.flatnonzero(
+                pc.or_(pc.greater(pc.binary_length(column), ID_BYTES), pc.match_substring(column, "\0"))
+                .fill_null(False)
+                .to_numpy(zero_copy_only=False)
+            ):
+                found.setdefault(int(row), f"{name} is longer than 1,024 bytes, or holds a NUL byte")
+    return {row: reason for row, reason in found.items() if row not in faults}

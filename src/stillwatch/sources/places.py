@@ -1,0 +1,218 @@
+"""Where logs are: files, globs, folders, standard input, object storage and databases, as a list of places to read."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from stillwatch.errors import InputError, MissingSource
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
+
+LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv", ".txt")
+_COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
+_OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json"}
+_GLOB = set("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One thing to read. name: as the user named it; kind: file, stdin, s3 or postgres.
+
+    from_folder: nobody named this file by itself, so a registry among the logs is left aside, and is no error.
+    """
+
+    name: str
+    kind: str
+    path: str
+    from_folder: bool = False
+
+
+def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
+    """The places that LOGS stand for, in the order given, folders and globs sorted by name, each once.
+
+    Raises: MissingSource for a path that is not there; InputError where a folder or glob holds no logs.
+    """
+    places: list[Place] = []
+    for log in logs:
+        places += _expand_one(log, say)
+    unique: dict[tuple[str, str], Place] = {}
+    for place in places:
+        key = (place.kind, os.path.realpath(place.path) if place.kind == "file" else place.path)
+        if key in unique:
+            say(f"{place.name}: named twice, read once")
+        else:
+            unique[key] = place
+    return list(unique.values())
+
+
+def registry_beside(logs: Sequence[str]) -> Path | None:
+    """The `accounts.parquet` beside a `world.json`, in a folder that LOGS name or that holds a file they name."""
+    for log in logs:
+        if log == "-" or "://" in log:
+            continue
+        start = Path(log)
+        folders = [start, start.parent] if start.is_dir() else [start.parent]
+        for folder in folders:
+            if (folder / "world.json").is_file() and (folder / "accounts.parquet").is_file():
+                return folder / "accounts.parquet"
+    return None
+
+
+def s3_filesystem() -> S3FileSystem:
+    """Object storage as the AWS variables describe it; AWS_ENDPOINT_URL names another server than Amazon's."""
+    from pyarrow.fs import S3FileSystem
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not endpoint:
+        return S3FileSystem(region=region)
+    parts = urlsplit(endpoint)
+    return S3FileSystem(endpoint_override=parts.netloc, scheme=parts.scheme, region=region or "us-east-1")
+
+
+def without_password(url: str) -> str:
+    """A database's address as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
+    if log == "-":
+        return [Place("standard input", "stdin", "-")]
+    if log.startswith("s3://"):
+        return _expand_s3(log, say)
+    if log.startswith(("postgresql://", "postgres://")):
+        return [Place(without_password(log), "postgres", log)]
+    if "://" in log and not log.startswith("file://"):
+        raise InputError(
+            "this kind of address is not read", source=log, hint="files, folders, -, s3:// and postgresql:// are"
+        )
+    path = Path(log.removeprefix("file://"))
+    if path.is_dir():
+        return _folder(path, log, say)
+    if path.exists() or path.is_symlink():
+        return [Place(log, "file", str(path))]
+    if _GLOB & set(log):
+        found = sorted(glob.glob(str(path), recursive=True))
+        if not found:
+            raise MissingSource("no file matches", source=log, hint="check the pattern, and quote it for the shell")
+        places: list[Place] = []
+        for name in found:
+            if os.path.isdir(name):
+                if "**" not in log:
+                    places += _folder(Path(name), name, say)
+            elif not (Path(name).name.startswith(".") or Path(name).name in _OWN_FILES):
+                places.append(Place(name, "file", name, from_folder=True))
+        if not places:
+            raise InputError("only folders without logs match", source=log)
+        return places
+    raise MissingSource("is not there", source=log, hint="check the path; a folder, a glob and - work too")
+
+
+def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
+    places: list[Place] = []
+    skipped: list[str] = []
+    errors: list[str] = []
+    for folder, folders, files in os.walk(root, onerror=lambda error: errors.append(str(error.filename))):
+        here = Path(folder)
+        is_world = "world.json" in files
+        if "scan.json" in files:
+            say(f"{here}: a scan's output, left aside")
+            folders[:] = []
+            continue
+        folders[:] = sorted(name for name in folders if name != "truth" and not name.startswith("."))
+        for name in sorted(files):
+            if name.startswith(".") or name in _OWN_FILES or (is_world and name == "accounts.parquet"):
+                continue
+            if is_log_name(name):
+                inner = os.path.join(shown, os.path.relpath(os.path.join(folder, name), root))
+                places.append(Place(inner, "file", str(here / name), from_folder=True))
+            else:
+                skipped.append(name)
+    places.sort(key=lambda place: place.name)
+    for name in errors:
+        say(f"{name}: this folder cannot be opened, its files are not read")
+    if skipped:
+        shown_names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+        say(f"{shown}: {len(skipped)} files are no logs by their names and are left aside ({shown_names})")
+    if not places:
+        raise InputError(
+            "no logs in this folder", source=shown, hint=f"logs end in {', '.join(LOG_SUFFIXES)}, also with .gz or .zst"
+        )
+    return places
+
+
+def is_log_name(name: str) -> bool:
+    """Whether a file in a folder is a log by its name."""
+    name = name.lower()
+    for suffix in _COMPRESSED:
+        if name.endswith(suffix):
+            # Object stores are full of compressed logs that have no other ending.
+            inner = name.removesuffix(suffix)
+            return inner.endswith(LOG_SUFFIXES) or "." not in inner
+    return name.endswith(LOG_SUFFIXES)
+
+
+def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
+    from pyarrow.fs import FileSelector, FileType
+
+    bucket_and_key = url.removeprefix("s3://").rstrip("/")
+    fixed = bucket_and_key
+    if _GLOB & set(bucket_and_key):
+        parts = bucket_and_key.split("/")
+        n_fixed = next(i for i, part in enumerate(parts) if _GLOB & set(part))
+        fixed = "/".join(parts[:n_fixed])
+        if not fixed:
+            raise InputError("a bucket's name cannot hold a pattern", source=url)
+    try:
+        store = s3_filesystem()
+        info = store.get_file_info(fixed)
+        if fixed == bucket_and_key and info.type == FileType.File and not url.endswith("/"):
+            return [Place(url, "s3", bucket_and_key)]
+        if info.type == FileType.NotFound:
+            prefix_of = fixed.rpartition("/")[0]
+            found = store.get_file_info(FileSelector(prefix_of, recursive=True)) if prefix_of else []
+            found = [item for item in found if item.path.startswith(fixed)]
+        else:
+            found = store.get_file_info(FileSelector(fixed, recursive=True))
+    except OSError as error:
+        raise MissingSource(
+            f"object storage does not answer as wanted: {_first_line(error)}",
+            source=url,
+            hint="AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL are honoured",
+        ) from None
+    scans = {item.path.rpartition("/")[0] + "/" for item in found if item.base_name == "scan.json"}
+    worlds = {item.path.rpartition("/")[0] for item in found if item.base_name == "world.json"}
+    for folder in sorted(scans):
+        say(f"s3://{folder}: a scan's output, left aside")
+    paths = []
+    for item in found:
+        inner = item.path[len(fixed) :].split("/")
+        hidden = "truth" in inner or any(part.startswith(".") for part in inner)
+        own = item.base_name in _OWN_FILES or (
+            item.base_name == "accounts.parquet" and item.path.rpartition("/")[0] in worlds
+        )
+        if item.type != FileType.File or hidden or own or item.path.startswith(tuple(scans)):
+            continue
+        if fixed != bucket_and_key and not fnmatch.fnmatchcase(item.path, bucket_and_key):
+            continue
+        if is_log_name(item.base_name):
+            paths.append(item.path)
+    if not paths:
+        raise MissingSource("no logs there", source=url, hint="check bucket and prefix")
+    return [Place(f"s3://{path}", "s3", path, from_folder=True) for path in sorted(paths)]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,253 @@
+"""Logs in, batches of exchanges out: files, compression, formats, quarantine, registry and pseudonyms, as a stream."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch import schema
+from stillwatch.errors import InputError, MissingSource
+from stillwatch.sources.accounts import Registry, fill_from_registry
+from stillwatch.sources.guess import format_named
+from stillwatch.sources.messages import DEFAULT_KEY
+from stillwatch.sources.places import Place, expand
+from stillwatch.sources.pseudonymise import pseudonymise
+from stillwatch.sources.quarantine import Quarantine
+from stillwatch.sources.records import Part, Reader, read_json
+from stillwatch.sources.registry import Format
+from stillwatch.sources.streams import open_place
+from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
+from stillwatch.sources.validation import find_faults
+
+BATCH_ROWS = 65_536
+BATCH_BYTES = 64 << 20
+"""Rows and bytes of a batch at most, as far as single rows allow: large enough to keep kernels busy."""
+
+LINE_BITS = 40
+"""Bits of a position that hold the line; the bits above hold the number of the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How logs are read.
+
+    key: for the digests of messages and blocks.  pseudonymise: the secret for pseudonyms; None keeps ids as they are.
+    mapping: the file for the format `mapping`.  exemplars: whether raw text may go to quarantine.
+    now: the clock.  batch_rows: rows of a batch at most.
+    """
+
+    now: datetime
+    key: bytes = DEFAULT_KEY
+    pseudonymise: bytes | None = None
+    mapping: Path | None = None
+    exemplars: bool = True
+    batch_rows: int = BATCH_ROWS
+
+
+@dataclass(slots=True)
+class SourceList:
+    """The sources of a run by number, and what is known of each: name and format."""
+
+    names: list[str] = field(default_factory=list)
+    formats: list[str | None] = field(default_factory=list)
+
+    def add(self, name: str) -> int:
+        """The number of a new source."""
+        self.names.append(name)
+        self.formats.append(None)
+        return len(self.names) - 1
+
+    def place(self, position: int) -> tuple[str, int]:
+        """Name of the source and line that a position stands for."""
+        return self.names[position >> LINE_BITS], position & ((1 << LINE_BITS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some exchanges.
+
+    batch: exactly `schema.EXCHANGE`.  positions: int64, source number << 40 | line, unique and growing in a source;
+    where a line holds several exchanges, they count on, so that later lines may stand further down than they do.
+    """
+
+    batch: pa.RecordBatch
+    positions: npt.NDArray[np.int64]
+    sources: SourceList
+
+
+def read_logs(
+    logs: Sequence[str],
+    *,
+    format: str | None,
+    registry: pa.Table | None,
+    options: ReadOptions,
+    quarantine: Quarantine,
+    say: Callable[[str], None],
+) -> Iterator[Rows]:
+    """The exchanges of all logs, valid ones only, in batches of about 64 thousand rows or 64 MB.
+
+    What cannot be read goes to `quarantine`; what a person should know (a format that was guessed, a file that was
+    left aside) goes to `say`. Columns that the log lacks are filled from `registry`, which holds true ids also where
+    the result is pseudonymised.
+    Raises: InputError where the options are wrong, a place is not there, or nothing at all can be read.
+    """
+    fmt = _chosen(format, options)
+    places = expand(logs, say)
+    joiner = None if registry is None else Registry(registry)
+    sources = SourceList()
+    parts = itertools.chain.from_iterable(
+        _read_place(place, sources.add(place.name), sources, fmt, options, quarantine, say) for place in places
+    )
+    n_rows = 0
+    for rows in _batched(_finished(parts, sources, joiner, options, quarantine), options.batch_rows):
+        n_rows += rows.batch.num_rows
+        yield rows
+    if n_rows == 0:
+        raise _nothing_readable(places, quarantine)
+
+
+def _chosen(name: str | None, options: ReadOptions) -> Format | None:
+    if options.mapping is not None:
+        from stillwatch.sources.mapping import load_mapping
+
+        if name not in (None, "mapping"):
+            raise InputError(f"--mapping goes with --format mapping, not {name}", hint="leave out one of them")
+        return load_mapping(options.mapping)
+    if name is None:
+        return None
+    if name == "mapping":
+        raise InputError("--format mapping needs --mapping FILE", hint="docs/formats/mapping.md shows one")
+    return format_named(name)
+
+
+def _read_place(
+    place: Place,
+    number: int,
+    sources: SourceList,
+    fmt: Format | None,
+    options: ReadOptions,
+    quarantine: Quarantine,
+    say: Callable[[str], None],
+) -> Iterator[tuple[int, Part]]:
+    def settle(chosen: Format, guessed: bool) -> None:
+        sources.formats[number] = chosen.name
+        if guessed:
+            say(f"{place.name}: read as {chosen.name} ({chosen.title})")
+
+    reader = Reader(place, fmt, options.key, quarantine, say, settle)
+    if place.kind == "postgres":
+        parts: Iterable[Part] = read_postgres(reader)
+        yield from ((number, part) for part in parts)
+        return
+    try:
+        opened = open_place(place)
+    except OSError as error:
+        quarantine.add(place.name, 0, f"cannot be read: {error.strerror or error}")
+        return
+    try:
+        if opened.kind in ("empty", "unknown"):
+            quarantine.add(place.name, 0, opened.reason, opened.stream.head if opened.stream else None)
+            return
+        if opened.file is not None:
+            parts = read_parquet(reader, opened.file)
+        elif opened.stream is not None:
+            parts = read_csv(reader, opened.stream) if opened.kind == "csv" else read_json(reader, opened.stream)
+        yield from ((number, part) for part in parts)
+    finally:
+        opened.close()
+
+
+def _finished(
+    parts: Iterable[tuple[int, Part]],
+    sources: SourceList,
+    joiner: Registry | None,
+    options: ReadOptions,
+    quarantine: Quarantine,
+) -> Iterator[Rows]:
+    last = np.zeros(len(sources.names) + 1, np.int64)
+    for number, part in parts:
+        if number >= len(last):
+            last = np.concatenate((last, np.zeros(number + 1, np.int64)))
+        ordinals = _ordinals(part.lines, int(last[number]))
+        if len(ordinals):
+            last[number] = ordinals[-1]
+        batch, faults = part.batch, dict(part.faults)
+        for row, reason in find_faults(batch, options.now).items():
+            faults.setdefault(row, reason)
+        if faults:
+            name = sources.names[number]
+            for row in sorted(faults):
+                quarantine.add(name, int(part.lines[row]), faults[row], part.raw(row))
+            keep = np.ones(batch.num_rows, bool)
+            keep[list(faults)] = False
+            batch, ordinals = batch.filter(pa.array(keep)), ordinals[keep]
+        if not batch.num_rows:
+            continue
+        if joiner is not None:
+            batch = fill_from_registry(batch, joiner)
+        if options.pseudonymise is not None:
+            batch = pseudonymise(batch, options.pseudonymise)
+        yield Rows(batch, (number << LINE_BITS) | ordinals, sources)
+
+
+def _ordinals(lines: npt.NDArray[np.int64], last: int) -> npt.NDArray[np.int64]:
+    """Lines made unique: each is at least one more than the one before it."""
+    steps = np.arange(len(lines), dtype=np.int64)
+    return np.maximum.accumulate(np.maximum(lines - steps, last + 1)) + steps
+
+
+def _batched(stream: Iterable[Rows], batch_rows: int) -> Iterator[Rows]:
+    held: list[Rows] = []
+    n_rows = n_bytes = 0
+    for rows in stream:
+        for piece in _pieces(rows, batch_rows):
+            size = piece.batch.get_total_buffer_size() if piece.batch.num_rows == rows.batch.num_rows else piece.batch.nbytes
+            if held and (n_rows + piece.batch.num_rows > batch_rows or n_bytes + size > BATCH_BYTES):
+                yield _joined(held)
+                held, n_rows, n_bytes = [], 0, 0
+            held.append(piece)
+            n_rows += piece.batch.num_rows
+            n_bytes += size
+    if held:
+        yield _joined(held)
+
+
+def _pieces(rows: Rows, batch_rows: int) -> Iterator[Rows]:
+    batch = rows.batch
+    n_pieces = max(-(-batch.num_rows // batch_rows), -(-batch.nbytes // BATCH_BYTES))
+    if n_pieces <= 1:
+        yield rows
+        return
+    size = max(1, -(-batch.num_rows // n_pieces))
+    for start in range(0, batch.num_rows, size):
+        yield Rows(batch.slice(start, size), rows.positions[start : start + size], rows.sources)
+
+
+def _joined(held: list[Rows]) -> Rows:
+    if len(held) == 1:
+        return held[0]
+    batch = pa.concat_batches([rows.batch for rows in held])
+    return Rows(batch, np.concatenate([rows.positions for rows in held]), held[0].sources)
+
+
+def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
+    reasons = quarantine.by_reason()
+    if not reasons:
+        return InputError("the logs hold no exchange", source=places[0].name)
+    shown = "; ".join(f"{reason} ({count})" for reason, count in reasons[:3])
+    kind = MissingSource if all(reason.startswith("cannot be read") for reason, _ in reasons) else InputError
+    return kind(
+        f"nothing in the logs could be read: {shown}",
+        source=places[0].name if len(places) == 1 else None,
+        hint="`stillwatch formats` shows what is read; --format says which format it is",
+    )
+
+
+__all__ = ["BATCH_ROWS", "LINE_BITS", "Quarantine", "ReadOptions", "Rows", "SourceList", "read_logs", "schema"]

@@ -1,0 +1,285 @@
+"""Documents of one place to parts of a table: the way of every JSON format, with a short cut for the canonical one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.json
+
+from stillwatch import schema
+from stillwatch.errors import BadRecord
+from stillwatch.sources.columns import Faults, adapt, from_rows
+from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
+from stillwatch.sources.guess import DOCUMENTS, foreign_format, guess_format, is_registry
+from stillwatch.sources.messages import complete
+from stillwatch.sources.places import Place
+from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
+from stillwatch.sources.registry import Format
+from stillwatch.sources.streams import Stream
+from stillwatch.sources.validation import REQUIRED
+
+PART_ROWS = 8_192
+PART_BYTES = 32 << 20
+"""Decoded at a time: Python objects weigh several times what their bytes do."""
+
+
+def _no_raw(row: int) -> bytes | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of one place, converted but not yet validated.
+
+    batch: the columns of `schema.EXCHANGE`.  lines: int64, where each row stands.  faults: rows that could not be
+    converted.  raw: what a row looked like, for the quarantine.
+    """
+
+    batch: pa.RecordBatch
+    lines: npt.NDArray[np.int64]
+    faults: Faults = field(default_factory=dict)
+    raw: Callable[[int], bytes | None] = _no_raw
+
+
+@dataclass(slots=True)
+class Reader:
+    """What reading one place needs: its format, once that is known, and where to say what.
+
+    settle: told the format, and whether it was guessed.
+    """
+
+    place: Place
+    fmt: Format | None
+    key: bytes
+    quarantine: Quarantine
+    say: Callable[[str], None]
+    settle: Callable[[Format, bool], None]
+
+    def settle_documents(self, documents: list[dict[str, Any]]) -> Format | None:
+        """The format of these first documents; None where the place is to be left aside, which has been said."""
+        if self.place.from_folder and documents and all(is_registry(document) for document in documents):
+            self.say(f"{self.place.name}: an account registry, left aside (name it with --accounts)")
+            return None
+        if self.fmt is not None:
+            self.settle(self.fmt, False)
+            return self.fmt
+        guessed = guess_format(documents)
+        if guessed is None:
+            reason = "its format cannot be told: name it with --format, or describe it with --mapping"
+            self.quarantine.add(self.place.name, 0, reason if documents else "holds no JSON object")
+            return None
+        self.settle(guessed, True)
+        self.fmt = guessed
+        return guessed
+
+    def bad(self, piece: Piece, reason: str) -> None:
+        """Put one piece into quarantine."""
+        self.quarantine.add(self.place.name, piece.line, reason, piece.data[: RAW_BYTES * 2])
+
+    def say_unknown(self, columns: Iterable[str]) -> None:
+        """Say which columns of a canonical table are none of ours."""
+        unknown = sorted(set(columns) - set(schema.EXCHANGE.names) - {"messages"})
+        if unknown:
+            self.say(f"{self.place.name}: columns that are not ours are left out: {', '.join(unknown)}")
+
+
+def read_json(reader: Reader, stream: Stream) -> Iterator[Part]:
+    """The parts of a stream of JSON, in any layout and format."""
+    if layout(stream.head) == "lines":
+        yield from _read_lines(reader, stream)
+    else:
+        yield from _read_pieces(reader, element_pieces(stream.read))
+
+
+def read_documents(reader: Reader, documents: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Part]:
+    """The parts of documents that are decoded already, with their row numbers: tables in a format of documents."""
+    collector = _Collector(reader)
+    for line, document in documents:
+        collector.add(Piece(line, b""), document)
+        if collector.full():
+            yield collector.take()
+    yield from collector.end()
+
+
+def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
+    blocks = line_blocks(stream.read)
+    first = next(blocks, None)
+    if first is None:
+        return
+    blocks = itertools.chain([first], blocks)
+    sample = _first_documents(line_pieces(*first))
+    if reader.fmt is None or reader.fmt.name == "canonical":
+        if sample and (reader.settle_documents(sample)) is None:
+            return
+        if reader.fmt is not None and reader.fmt.name == "canonical" and not any("messages" in one for one in sample):
+            reader.say_unknown(name for document in sample for name in document)
+            for number, block, error in blocks:
+                part = None if error else _canonical_block(number, block)
+                if part is not None:
+                    yield part
+                else:
+                    yield from _decode_pieces(reader, line_pieces(number, block, error))
+            return
+    pieces = itertools.chain.from_iterable(line_pieces(*block) for block in blocks)
+    yield from _read_pieces(reader, pieces, settled=bool(sample) and reader.fmt is not None)
+
+
+def _read_pieces(reader: Reader, pieces: Iterator[Piece], settled: bool = False) -> Iterator[Part]:
+    if not settled:
+        held: list[Piece] = []
+        documents: list[dict[str, Any]] = []
+        for piece in pieces:
+            held.append(piece)
+            documents += _first_documents([piece])
+            if len(documents) >= DOCUMENTS or len(held) >= 50 * DOCUMENTS:
+                break
+        if not documents:
+            # Nothing to tell a format by: each piece has its own reason.
+            for piece in itertools.chain(held, pieces):
+                reader.bad(piece, piece.error or _why_not(piece.data))
+            return
+        if reader.settle_documents(documents[:DOCUMENTS]) is None:
+            return
+        pieces = itertools.chain(held, pieces)
+    yield from _decode_pieces(reader, pieces)
+
+
+def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
+    collector = _Collector(reader)
+    for piece in pieces:
+        if piece.error is not None:
+            reader.bad(piece, piece.error)
+            continue
+        try:
+            value = decode(piece.data)
+        except ValueError as error:
+            reader.bad(piece, str(error))
+            continue
+        for document in value if isinstance(value, list) else [value]:
+            if isinstance(document, dict):
+                collector.add(piece, document)
+            else:
+                reader.bad(piece, "is no JSON object")
+        if collector.full():
+            yield collector.take()
+    yield from collector.end()
+
+
+class _Collector:
+    """Gathers the rows of documents until they make a part."""
+
+    def __init__(self, reader: Reader) -> None:
+        if reader.fmt is None or reader.fmt.parse is None:
+            raise ValueError("documents need a format that parses them")
+        self._reader, self._fmt, self._parse = reader, reader.fmt, reader.fmt.parse
+        self._rows: list[dict[str, Any]] = []
+        self._lines: list[int] = []
+        self._raws: list[bytes] = []
+        self._n_bytes = 0
+        self._n_without = 0
+
+    def add(self, piece: Piece, document: dict[str, Any]) -> None:
+        """Parse one document; what it lacks or breaks goes to quarantine."""
+        rows: list[dict[str, Any]] = []
+        reason = None
+        try:
+            for row in self._parse(document):
+                rows.append(complete(row, self._reader.key))
+        except BadRecord as error:
+            reason = str(error)
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            reason = f"is not as {self._fmt.name} has it: {type(error).__name__} ({error})"
+        if reason is not None or any(row.get(name) is None for row in rows for name in REQUIRED):
+            foreign = foreign_format(document, self._fmt)
+            if foreign is not None:
+                rows, reason = [], f"is in format {foreign}, in a file of format {self._fmt.name}"
+        if reason is not None:
+            self._reader.bad(piece if piece.data else Piece(piece.line, repr(document)[:400].encode()), reason)
+        elif not rows:
+            self._n_without += 1
+        raw = piece.data[: RAW_BYTES * 2] if piece.data else b""
+        for row in rows:
+            self._rows.append(row)
+            self._lines.append(piece.line)
+            self._raws.append(raw)
+        self._n_bytes += len(piece.data) or 1_000
+
+    def full(self) -> bool:
+        return len(self._rows) >= PART_ROWS or self._n_bytes >= PART_BYTES
+
+    def take(self) -> Part:
+        """The part gathered so far."""
+        batch, faults = from_rows(self._rows, schema.EXCHANGE)
+        raws = self._raws
+        part = Part(batch, np.array(self._lines, np.int64), faults, lambda row: raws[row] or None)
+        self._rows, self._lines, self._raws, self._n_bytes = [], [], [], 0
+        return part
+
+    def end(self) -> Iterator[Part]:
+        """The last part, and a word on documents that hold no exchange."""
+        if self._rows:
+            yield self.take()
+        if self._n_without:
+            self._reader.say(f"{self._reader.place.name}: {self._n_without:,} documents hold no exchange")
+
+
+def _first_documents(pieces: Iterable[Piece]) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = []
+    for piece in pieces:
+        if piece.error is None:
+            try:
+                value = decode(piece.data)
+            except ValueError:
+                # Its reason is given when it is read; here it only cannot help to tell the format.
+                continue
+            documents += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+        if len(documents) >= DOCUMENTS:
+            break
+    return documents[:DOCUMENTS]
+
+
+def _why_not(data: bytes) -> str:
+    try:
+        decode(data)
+    except ValueError as error:
+        return str(error)
+    return "is no JSON object"
+
+
+# Whole numbers are read as doubles, since many writers make 12 of an int to 12.0; 2**53 is enough for tokens.
+_JSON_SCHEMA = pa.schema(
+    [
+        (one.name, pa.string() if pa.types.is_timestamp(one.type) else pa.float64() if one.type == pa.int64() else one.type)
+        for one in schema.EXCHANGE
+    ]
+)
+
+
+def _canonical_block(first: int, block: bytes) -> Part | None:
+    """A block of canonical lines, read at once; None where a line needs a look of its own."""
+    n_lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    try:
+        block.decode()
+        table = pyarrow.json.read_json(
+            pa.BufferReader(block),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=_JSON_SCHEMA, unexpected_field_behavior="ignore"),
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        return None
+    if table.num_rows != n_lines:
+        return None
+    batches = table.combine_chunks().to_batches()
+    if len(batches) != 1:
+        return None
+    batch, faults = adapt(batches[0], schema.EXCHANGE)
+    if faults or any(batch.column(name).null_count for name in REQUIRED):
+        return None
+    lines = np.arange(first, first + n_lines, dtype=np.int64)
+    return Part(batch, lines, raw=lambda row: block.split(b"\n", row + 1)[row])

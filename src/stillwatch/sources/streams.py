@@ -1,0 +1,209 @@
+"""A place's bytes, decompressed by what they are and not by what the file is called, and what kind of file they make."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import IO
+
+import pyarrow as pa
+
+from stillwatch.sources.places import Place, s3_filesystem
+
+HEAD_BYTES = 256 << 10
+"""Looked at to tell layout and format."""
+
+_STEP = 1024
+"""Bytes asked of a decompressor at once: where a file is cut off, what it had ready for one request is lost."""
+
+_BOM = b"\xef\xbb\xbf"
+_MAGIC = (
+    (b"\xff\xfe", "is UTF-16: convert it to UTF-8"),
+    (b"\xfe\xff", "is UTF-16: convert it to UTF-8"),
+    (b"PK\x03\x04", "is a zip archive: unpack it first"),
+    (b"ARROW1", "is an Arrow file: write it as Parquet"),
+    (b"ORC", "is an ORC file: write it as Parquet"),
+    (b"Obj\x01", "is an Avro file: write it as Parquet or NDJSON"),
+    (b"BZh", "is compressed with bzip2: use gzip or zstd"),
+    (b"\xfd7zXZ", "is compressed with xz: use gzip or zstd"),
+    (b"SQLite format 3", "is a SQLite database: export the table as CSV"),
+)
+
+
+class Stream:
+    """Bytes of a place. `head` are its first ones, which `read` gives again; a byte order mark is left out.
+
+    `read` raises OSError where the stream is cut off or damaged, after it has given everything before that.
+    """
+
+    def __init__(self, raw: pa.NativeFile, stepwise: bool) -> None:
+        self._raw = raw
+        self._stepwise = stepwise
+        self._error: OSError | None = None
+        self._ahead = b""
+        self._ahead = self._fill(HEAD_BYTES).removeprefix(_BOM)
+        self.head = self._ahead
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to so many bytes, b"" at the end."""
+        if self._ahead:
+            if size < 0 or len(self._ahead) <= size:
+                data, self._ahead = self._ahead, b""
+                return data
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+            return data
+        return self._fill(size if size > 0 else 8 << 20)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.closed = True
+        self._raw.close()
+
+    # What pyarrow asks of a Python file.
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    @property
+    def broken(self) -> OSError | None:
+        """Why the stream ended too early; None where it did not."""
+        return self._error
+
+    def _fill(self, size: int) -> bytes:
+        if self._error is not None:
+            raise self._error
+        parts: list[bytes] = []
+        n_bytes = 0
+        step = _STEP if self._stepwise else size
+        try:
+            while n_bytes < size:
+                part = self._raw.read(step)
+                if not part:
+                    break
+                parts.append(part)
+                n_bytes += len(part)
+        except OSError as error:
+            self._error = error
+            if not parts:
+                raise
+        return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An opened place. kind: json, csv, parquet, empty or unknown; reason: why it is unknown.
+
+    file: a seekable file for Parquet; stream: everything else.
+    """
+
+    kind: str
+    stream: Stream | None = None
+    file: pa.NativeFile | None = None
+    reason: str = ""
+
+    def close(self) -> None:
+        for one in (self.stream, self.file):
+            if one is not None:
+                one.close()
+
+
+def open_place(place: Place) -> Opened:
+    """The place, opened, and what kind of file it is.
+
+    Raises: OSError where it cannot be read at all.
+    """
+    raw = _open_raw(place)
+    # A stream cannot go back, so its first bytes are put in front of it again.
+    magic = raw.read(4)
+    if magic == b"PAR1":
+        if place.kind != "stdin":
+            raw.seek(0)
+            return Opened("parquet", file=raw)
+        return Opened("parquet", file=_spool(magic, raw))
+    codec = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else None
+    front: pa.NativeFile
+    if place.kind == "stdin":
+        front = pa.PythonFile(_Rejoined(magic, raw), mode="r")
+    else:
+        raw.seek(0)
+        front = raw
+    try:
+        stream = Stream(pa.CompressedInputStream(front, codec) if codec else front, stepwise=codec is not None)
+    except OSError as error:
+        raw.close()
+        raise OSError(f"is compressed with {codec}, but damaged from its start: {error}" if codec else error) from None
+    return _classify(place, stream, codec)
+
+
+def _classify(place: Place, stream: Stream, codec: str | None) -> Opened:
+    head = stream.head
+    if not head.strip():
+        if stream.broken is not None:
+            return Opened("unknown", stream, reason=f"is cut off or damaged from its start: {stream.broken}")
+        return Opened("empty", stream, reason="is empty")
+    if head[:4] == b"PAR1":
+        return Opened("unknown", stream, reason=f"is a Parquet file inside {codec}: unpack it first")
+    for magic, reason in _MAGIC:
+        if head.startswith(magic):
+            return Opened("unknown", stream, reason=reason)
+    if head[:4096].count(0) > 64:
+        return Opened("unknown", stream, reason="is a binary file, no log")
+    name = place.path.lower()
+    for suffix in (".gz", ".gzip", ".zst", ".zstd"):
+        name = name.removesuffix(suffix)
+    if name.endswith((".parquet", ".pq")):
+        return Opened("unknown", stream, reason="is named as Parquet, but is none")
+    if name.endswith(".csv"):
+        return Opened("csv", stream)
+    start = head.lstrip()[:1]
+    if start in (b"{", b"[") or name.endswith((".json", ".jsonl", ".ndjson")):
+        return Opened("json", stream)
+    first = head.split(b"\n", 1)[0]
+    if first.count(b",") >= 3 and b"\n" in head and b"{" not in first:
+        return Opened("csv", stream)
+    if any(line.lstrip()[:1] == b"{" for line in head.split(b"\n")[:50]):
+        return Opened("json", stream)
+    return Opened("unknown", stream, reason="is neither JSON nor CSV nor Parquet")
+
+
+def _open_raw(place: Place) -> pa.NativeFile:
+    if place.kind == "stdin":
+        return pa.PythonFile(sys.stdin.buffer, mode="r")
+    if place.kind == "s3":
+        return s3_filesystem().open_input_file(place.path)
+    return pa.OSFile(place.path, mode="r")
+
+
+class _Rejoined:
+    """A stream with its first bytes put in front again."""
+
+    closed = False
+
+    def __init__(self, front: bytes, raw: pa.NativeFile) -> None:
+        self._front, self._raw = front, raw
+
+    def read(self, size: int = -1) -> bytes:
+        if self._front:
+            data, self._front = self._front, b""
+            return data
+        return bytes(self._raw.read(size if size >= 0 else None))
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+def _spool(front: bytes, raw: pa.NativeFile) -> pa.NativeFile:
+    # Parquet is read from its end, which a pipe does not have.
+    spool: IO[bytes] = tempfile.TemporaryFile(prefix="stillwatch-")
+    spool.write(front)
+    while chunk := raw.read(8 << 20):
+        spool.write(chunk)
+    spool.seek(0)
+    return pa.PythonFile(spool, mode="r")
