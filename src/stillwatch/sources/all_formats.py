@@ -1,5 +1,9 @@
 """Every format, imported so that it registers itself; the order is the order of the documentation."""
+# ruff: noqa: F401, I001
 
 from __future__ import annotations
 
-from stillwatch.sources import canonical  # noqa: F401
+from stillwatch.sources import canonical
+from stillwatch.sources import litellm
+from stillwatch.sources import litellm_spend
+from stillwatch.sources import mapping

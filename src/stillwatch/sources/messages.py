@@ -211,6 +211,40 @@ def tool_names(tools: Any) -> list[str] | None:
     return names
 
 
+def rebuild_messages(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Messages, in OpenAI's shape, that come out as the row's conversation columns again: what `write` needs.
+
+    A row's own `messages` win. Otherwise messages between the first and the last, of which a row holds no text, are
+    stood in for, so that `turns` comes out and the digests of the history do not. Reasoning blocks handed in are stood
+    in for by their digests, so that equal blocks stay equal.
+    """
+    if row.get("messages"):
+        return as_messages(row["messages"])
+    out: list[dict[str, Any]] = []
+    if row.get("system_prompt"):
+        out.append({"role": "system", "content": row["system_prompt"]})
+    if row.get("prompt") is None:
+        return out
+    before = int(row.get("turns") or 0)
+    from_tool = row.get("prompt_source") == "tool_result"
+    for i in range(before):
+        # Counted from the end, messages of user and assistant take turns, and an assistant's comes before the last.
+        role = "assistant" if (before - i) % 2 else "user"
+        content = row.get("first_user") if i == 0 and row.get("first_user") else "[not logged]"
+        out.append({"role": "user" if i == 0 and row.get("first_user") else role, "content": content})
+    last: dict[str, Any] = {"role": "tool" if from_tool else "user", "content": row["prompt"]}
+    if from_tool:
+        last["tool_call_id"] = "call"
+    if row.get("reasoning_in"):
+        last["thinking_blocks"] = [{"type": "thinking", "signature": stand_in(one)} for one in row["reasoning_in"]]
+    return [*out, last]
+
+
+def stand_in(digest: str) -> str:
+    """A block long enough to count, the same for the same digest."""
+    return (digest * 3)[: max(MIN_BLOCK_BYTES, len(digest))].ljust(MIN_BLOCK_BYTES, "=")
+
+
 def opaque_blocks(value: Any) -> Iterator[str]:
     """Signatures and encrypted reasoning in a message, a content, or an answer, in order, each as it was logged.
 
