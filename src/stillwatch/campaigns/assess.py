@@ -1,0 +1,187 @@
+"""From networks to verdicts: streams, evidence on both axes, honest explanations, and what passes the promise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
+from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.explanations import weigh_explanations
+from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.measures import Floats, Measures, measure
+from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
+from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
+from stillwatch.campaigns.streams import Stream, split_streams
+from stillwatch.links.links import Links
+from stillwatch.networks.group import Scorer
+from stillwatch.networks.search import Network
+from stillwatch.profiles.index import Ints
+
+MIN_REFERENCE_UNITS = 5
+"""Units that an honest reference group has at least."""
+
+MAX_REFERENCES = 4000
+MIN_SINGLE_EXCHANGES = 20
+MAX_SINGLES = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """A network, or one campaign in it, with everything that speaks for and against it."""
+
+    network_number: int
+    network: Network
+    stream: Stream | None
+    cells: Ints
+    units: npt.NDArray[np.int64]
+    evidence: list[Evidence]
+    explanations: list[Explanation]
+    sharing: Sharing
+    row: int
+
+    @property
+    def coordination_bits(self) -> float:
+        return sum(e.bits for e in self.evidence if e.axis == "coordination")
+
+    @property
+    def extraction_bits(self) -> float:
+        return sum(e.bits for e in self.evidence if e.axis == "extraction")
+
+    @property
+    def margin_bits(self) -> float:
+        return self.explanations[0].margin_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All subjects, and the measures that they were compared with."""
+
+    subjects: list[Assessed]
+    candidates: Measures
+    references: Measures
+    singles: Measures
+
+
+def assess(
+    connection: duckdb.DuckDBPyConnection,
+    cells: Cells,
+    links: Links,
+    networks: Sequence[Network],
+    volume: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Assessment:
+    """Every network and every stream in it, weighed."""
+    groups: list[Ints] = []
+    plan: list[tuple[int, Stream | None]] = []
+    for number, network in enumerate(networks):
+        streams = split_streams(cells, network.members, links.n_units)
+        for stream in streams:
+            groups.append(stream.cells)
+            plan.append((number, stream))
+        if not streams:
+            groups.append(np.flatnonzero(np.isin(cells.unit, network.members)))
+            plan.append((number, None))
+    suspects = np.unique(np.concatenate([n.members for n in networks])) if networks else np.zeros(0, np.int32)
+    candidates = measure(connection, cells, groups)
+    references = measure(connection, cells, _references(cells, suspects))
+    singles = measure(connection, cells, _singles(cells, suspects))
+    scorer = Scorer.of(links)
+    sharing = [weigh_sharing(scorer, links, network, volume, rng) for network in networks]
+    weighed = _weigh(candidates, references, singles)
+    subjects = []
+    for row, (number, stream) in enumerate(plan):
+        evidence = _combine([*sharing_evidence(sharing[number]), *weighed[row]])
+        subjects.append(
+            Assessed(
+                network_number=number,
+                network=networks[number],
+                stream=stream,
+                cells=groups[row],
+                units=np.unique(cells.unit[groups[row]]),
+                evidence=evidence,
+                explanations=weigh_explanations(evidence),
+                sharing=sharing[number],
+                row=row,
+            )
+        )
+    return Assessment(subjects, candidates, references, singles)
+
+
+def _references(cells: Cells, suspects: npt.NDArray[np.int32]) -> list[Ints]:
+    """Honest groups: units outside all networks that use one key."""
+    rows = np.flatnonzero(~np.isin(cells.unit, suspects))
+    units = np.bincount(cells.key[rows], minlength=cells.n_keys)
+    fit = np.flatnonzero(units >= MIN_REFERENCE_UNITS)[:MAX_REFERENCES]
+    wanted = np.zeros(cells.n_keys, bool)
+    wanted[fit] = True
+    rows = rows[wanted[cells.key[rows]]]
+    return np.split(rows, np.flatnonzero(np.diff(cells.key[rows])) + 1) if len(rows) else []
+
+
+def _singles(cells: Cells, suspects: npt.NDArray[np.int32]) -> list[Ints]:
+    """Streams of single honest units: each unit's whole traffic, for units with enough of it."""
+    rows = np.flatnonzero(~np.isin(cells.unit, suspects))
+    volume = np.bincount(cells.unit[rows], cells.n[rows])
+    rows = rows[volume[cells.unit[rows]] >= MIN_SINGLE_EXCHANGES]
+    rows = rows[np.argsort(cells.unit[rows], kind="stable")]
+    groups = np.split(rows, np.flatnonzero(np.diff(cells.unit[rows])) + 1) if len(rows) else []
+    step = max(1, len(groups) // MAX_SINGLES)
+    return groups[::step]
+
+
+def _weigh(candidates: Measures, references: Measures, singles: Measures) -> list[list[Evidence]]:
+    """Measured evidence of every candidate: each number's bits, calibrated once a family and axis."""
+    n = len(candidates.units)
+    out: list[list[Evidence]] = [[] for _ in range(n)]
+    if n == 0:
+        return out
+    families: dict[tuple[str, str], list[MeasuredEvidence]] = {}
+    for registered in measured_evidence().values():
+        families.setdefault((registered.axis, registered.family), []).append(registered)
+    for (axis, family), members in families.items():
+        null = references if axis == "coordination" else singles
+        raw, raw_null, seen, usual = [], [], [], []
+        for registered in members:
+            sample = registered.number(null)
+            value = registered.number(candidates)
+            raw.append(rank_bits_of_all(value, sample, high=registered.high))
+            raw_null.append(rank_bits_of_all(sample, sample, high=registered.high))
+            seen.append(value)
+            usual.append(float(np.nanmedian(sample)) if np.isfinite(sample).any() else np.nan)
+        total, total_null = np.sum(raw, axis=0), np.sum(raw_null, axis=0)
+        for row in range(n):
+            if total[row] <= 0:
+                continue
+            bits = rank_bits(float(total[row]), total_null)
+            for number, registered in enumerate(members):
+                share = float(raw[number][row] / total[row])
+                observed = float(seen[number][row])
+                if share <= 0 or bits <= 0:
+                    continue
+                out[row].append(
+                    Evidence(
+                        family=family, axis=axis, name=registered.name, bits=bits * share, observed=observed,
+                        expected=usual[number], sentence=registered.sentence.format(observed=observed, expected=usual[number]),
+                    )
+                )
+    return out
+
+
+def _combine(evidence: list[Evidence]) -> list[Evidence]:
+    """Evidence whose bits add: a family that is measured and shared counts the better of the two, less one bit for choosing."""
+    out: list[Evidence] = []
+    for axis in ("coordination", "extraction"):
+        for family in ("text", "identity", "time", "work", "appetite"):
+            mine = [e for e in evidence if e.family == family and e.axis == axis]
+            out.extend(mine)
+    return sorted(out, key=lambda e: (e.axis, -e.bits, e.name))
+
+
+def extraction_null(singles: Measures) -> Floats:
+    """Number of honest streams that extraction was compared with."""
+    return singles.exchanges

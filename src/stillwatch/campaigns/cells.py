@@ -1,0 +1,85 @@
+"""Cells: the exchanges of one unit under one key, summed up. Streams are unions of cells.
+
+A key is what a driver cannot help repeating: the template where there is one, else the plumbing (system prompt, tools,
+token limit and temperature taken together). Cells are to streams what profiles are to accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.fingerprint.markers import MARKERS
+from stillwatch.profiles.index import Ints
+
+PLUMBING = """xor(xor(coalesce(system_hash, 0), coalesce(tools_hash, 0)),
+    coalesce(least(max_tokens, 10000000), -1) * 1000003 + coalesce(round(least(temperature, 10) * 1000)::bigint, -1))"""
+"""How the plumbing becomes one number, in integer SQL that every engine reads alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sums of the exchanges of one unit under one key. Shapes: (n_cells,) int64 unless said; sorted by key, then unit.
+
+    key: number of the key, in 0..n_keys-1; key_hash (n_keys,); is_template (n_keys,) bool.
+    n, n_single, n_distinct (prompts), log_out and n_out, n_reasoned, log_words, first_at, last_at: as in profiles.
+    markers (n_cells, n_markers): exchanges that show each marker.
+    """
+
+    key: Ints
+    unit: Ints
+    n: Ints
+    n_single: Ints
+    n_distinct: Ints
+    n_out: Ints
+    log_out: Ints
+    n_reasoned: Ints
+    log_words: Ints
+    first_at: Ints
+    last_at: Ints
+    markers: Ints
+    key_hash: Ints
+    is_template: npt.NDArray[np.bool_]
+
+    @property
+    def n_keys(self) -> int:
+        return len(self.key_hash)
+
+
+def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
+    """Cells of the views `exchanges` and `exchange_template`; leaves the table `keyed` (position, unit, key) behind."""
+    connection.execute(
+        f"""
+        create or replace temp table keyed as
+        select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template
+        from exchanges e left join exchange_template t using (position)
+        """
+    )
+    sums = ", ".join(f"sum((coalesce(markers, 0) >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
+    table = connection.execute(
+        f"""
+        select k.key, k.is_template, e.unit, count(*) as n,
+            count(*) filter (coalesce(turns, 0) = 0) as n_single,
+            count(distinct prompt_hash) as n_distinct,
+            count(output_tokens) as n_out,
+            coalesce(sum(round(1000 * ln(1 + greatest(output_tokens, 0)))::bigint), 0)::bigint as log_out,
+            count(*) filter (coalesce(reasoning_tokens, 0) > 0 or len(reasoning_out) > 0) as n_reasoned,
+            coalesce(sum(round(1000 * ln(1 + prompt_words))::bigint), 0)::bigint as log_words,
+            min(epoch_us(requested_at)) as first_at, max(epoch_us(requested_at)) as last_at, {sums}
+        from exchanges e join keyed k using (position)
+        group by all order by k.key, e.unit
+        """
+    ).to_arrow_table()
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    key_hash, first, key = np.unique(columns["key"].astype(np.int64), return_index=True, return_inverse=True)
+    named = ("unit", "n", "n_single", "n_distinct", "n_out", "log_out", "n_reasoned", "log_words", "first_at", "last_at")
+    return Cells(
+        key=key.astype(np.int64),
+        markers=np.stack([columns[f"m{bit}"].astype(np.int64) for bit in range(len(MARKERS))], axis=1),
+        key_hash=key_hash,
+        is_template=columns["is_template"][first].astype(bool),
+        **{name: columns[name].astype(np.int64) for name in named},
+    )

@@ -1,0 +1,19 @@
+"""Even load: a driver that spreads work leaves counts more even than independent people ever are."""
+
+from __future__ import annotations
+
+from stillwatch.campaigns.measures import Floats, Measures
+from stillwatch.campaigns.registry import evidence
+
+
+@evidence(
+    "even-load", family="work", axis="coordination", needs=("account_id",), high=False, atlas="AML.T0021",
+    sentence="exchanges an account vary by {observed:.2f} of their mean; among unrelated users of one mould by {expected:.2f}",
+)
+def even_load(measures: Measures) -> Floats:
+    """Coefficient of variation of exchanges an account.
+
+    Null: groups of unrelated accounts that use one mould or one set of parameters.
+    Source: CatchSync (Jiang et al., KDD 2014) for the idea that spread work is too regular.
+    """
+    return measures.unevenness

@@ -1,0 +1,18 @@
+"""Mould and slots: prompts poured from moulds, whose slots walk through a list and hardly ever repeat."""
+
+from __future__ import annotations
+
+from stillwatch.campaigns.measures import Floats, Measures
+from stillwatch.campaigns.registry import evidence
+
+
+@evidence(
+    "mould-and-slots", family="text", axis="extraction", needs=("prompt",), atlas="AML.T0065",
+    sentence="{observed:.0%} of its exchanges are fresh fillings of a mould in a first message; in honest traffic {expected:.0%}",
+)
+def mould_and_slots(measures: Measures) -> Floats:
+    """Share under templates x share of prompts never repeated x share without a message before.
+
+    Null: streams of single honest accounts, applications and batch jobs among them.
+    """
+    return measures.mould * measures.distinct * measures.single

@@ -1,0 +1,308 @@
+"""Findings and their tables, from assessed groups: ids, claims, accounts, exchanges, links between campaigns and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import schema
+from stillwatch.campaigns.assess import Assessed, Assessment
+from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.evidence.targets import target_shares
+from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
+from stillwatch.campaigns.pictures import make_pictures
+from stillwatch.campaigns.registry import measured_evidence
+from stillwatch.campaigns.roles import Role, roles
+from stillwatch.campaigns.verdicts import Thresholds, expected_false, verdict
+from stillwatch.links.links import Links
+from stillwatch.networks.group import Scorer
+from stillwatch.profiles.index import AccountIndex, Ints
+
+ATLAS_OF_CAMPAIGN = ("AML.T0024.002", "AML.T0021")
+ATLAS_OF_NETWORK = ("AML.T0008.005", "AML.T0021")
+MIN_TARGET_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a scan writes, but for the picture and the method."""
+
+    findings: Findings
+    accounts: pa.Table
+    exchanges: pa.Table
+    links: pa.Table
+    verdicts: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that findings are written from.
+
+    first_seen, created: (n_units,) UTC microseconds.  volume: (n_accounts,) exchanges.  labels: (kind, hash) -> shown text.
+    examples: template -> masked text.  exchange_ids: the view of (position, exchange_id) in the connection.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    cells: Cells
+    links: Links
+    index: AccountIndex
+    first_seen: Ints
+    created: Ints
+    volume: Ints
+    labels: dict[tuple[str, int], str]
+    limits: Thresholds
+    days: float
+    missing: list[str]
+
+
+def make_tables(assessment: Assessment, context: Context, examples: dict[int, str]) -> Tables:
+    """The findings of an assessment and their tables, in the order of their bits."""
+    scorer = Scorer.of(context.links)
+    judged = [(verdict(subject, context.limits), subject) for subject in assessment.subjects]
+    tested = []
+    findings: list[Finding] = []
+    account_rows: dict[str, list[object]] = {name: [] for name in schema.FINDING_ACCOUNTS.names}
+    exchange_tables, link_rows = [], []
+    rank = {"campaign": 0, "network": 1, "harvest": 2, "clear": 3}
+    order = sorted(
+        range(len(judged)),
+        key=lambda i: (rank[judged[i][0]], -(judged[i][1].coordination_bits + judged[i][1].extraction_bits), i),
+    )
+    network_ids: dict[int, str] = {}
+    best = np.zeros((context.index.n_units, 2))
+    said = np.full(context.index.n_units, "clear", dtype=object)
+    for at in order:
+        kind, subject = judged[at]
+        if kind == "network" and subject.network_number in network_ids:
+            tested.append(_tested(subject, "network", network_ids[subject.network_number]))
+            continue
+        if kind == "clear":
+            tested.append(_tested(subject, "clear", None))
+            np.maximum.at(best, (subject.network.members, 0), subject.coordination_bits)
+            np.maximum.at(best, (subject.network.members, 1), subject.extraction_bits)
+            continue
+        whole = kind == "network"
+        finding, part, picked = _finding(kind, subject, assessment, context, scorer, examples, whole)
+        findings.append(finding)
+        tested.append(_tested(subject, kind, finding.finding_id))
+        if whole:
+            network_ids[subject.network_number] = finding.finding_id
+        for role in part:
+            for account in np.flatnonzero(context.index.unit == role.unit):
+                account_rows["finding_id"].append(finding.finding_id)
+                account_rows["account_id"].append(context.index.names[int(account)])
+                account_rows["role"].append(role.role)
+                account_rows["bits"].append(round(role.bits, 3))
+            if role.role in ("driver", "carrier"):
+                best[role.unit] = np.maximum(best[role.unit], (subject.coordination_bits, subject.extraction_bits))
+                if rank[kind if role.role == "driver" else "network"] < rank[said[role.unit]]:
+                    said[role.unit] = kind if role.role == "driver" else "network"
+        if kind == "campaign":
+            exchange_tables.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
+            if subject.network_number not in network_ids:
+                network_ids[subject.network_number] = _finding_id("network", [finding.finding_id])
+            link_rows.append((finding.finding_id, network_ids[subject.network_number]))
+    return Tables(
+        findings=Findings(schema_version=schema.FINDINGS_VERSION, findings=findings, tested=tested),
+        accounts=_sorted(pa.table(account_rows, schema.FINDING_ACCOUNTS), ("finding_id", "account_id")),
+        exchanges=_exchanges(exchange_tables),
+        links=_sorted(
+            pa.table(
+                {"campaign_id": [c for c, _ in link_rows], "network_id": [n for _, n in link_rows]}, schema.FINDING_LINKS
+            ),
+            ("campaign_id", "network_id"),
+        ),
+        verdicts=_verdicts(context, best, said),
+    )
+
+
+def _tested(subject: Assessed, kind: str, finding_id: str | None) -> TestedGroup:
+    return TestedGroup(
+        coordination_bits=round(subject.coordination_bits, 3),
+        extraction_bits=round(subject.extraction_bits, 3),
+        accounts=subject.network.size,
+        exchanges=0,
+        verdict=kind,
+        finding_id=finding_id,
+    )
+
+
+def _finding(
+    kind: str, subject: Assessed, assessment: Assessment, context: Context, scorer: Scorer, examples: dict[int, str], whole: bool
+) -> tuple[Finding, list[Role], pa.Table]:
+    connection, cells = context.connection, context.cells
+    members = subject.network.members
+    rows = np.flatnonzero(np.isin(cells.unit, members)) if whole else subject.cells
+    connection.register(
+        "picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
+    )
+    connection.execute(
+        "create or replace temp table picked as select k.position, k.key from keyed k semi join picked_cells p "
+        "on k.key = p.key and k.unit = p.unit"
+    )
+    connection.unregister("picked_cells")
+    connection.register("member_units", pa.table({"unit": members.astype(np.int64)}))
+    connection.execute("create or replace temp table picked_units as select unit from member_units")
+    connection.unregister("member_units")
+    facts = connection.execute(
+        """
+        select count(*), min(epoch_us(requested_at)), max(epoch_us(requested_at)),
+            coalesce(sum(output_tokens), -1), count(output_tokens),
+            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange)) from exchanges join picked using (position)
+        """
+    ).fetchone()
+    network_total = connection.execute("select count(*) from exchanges join picked_units using (unit)").fetchone()
+    if facts is None or network_total is None:
+        raise RuntimeError("a count gave no row")
+    n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
+    picked = connection.execute(
+        "select i.exchange_id, p.key from picked p join exchange_ids i using (position) join exchanges e using (position) "
+        "order by e.requested_at, i.exchange_id"
+    ).to_arrow_table()
+    finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
+    part = (
+        [Role(r.unit, "carrier", r.bits) for r in roles(subject, cells, scorer, context.first_seen, context.created)]
+        if whole
+        else roles(subject, cells, scorer, context.first_seen, context.created)
+    )
+    drivers = sum(r.role in ("driver", "stolen") for r in part)
+    load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
+    shares = {
+        name: round(float(values[subject.row]), 4)
+        for name, values in target_shares(assessment.candidates).items()
+        if values[subject.row] >= MIN_TARGET_SHARE
+    }
+    finding = Finding(
+        finding_id=finding_id,
+        verdict=kind,
+        coordination_bits=round(subject.coordination_bits, 3),
+        extraction_bits=round(subject.extraction_bits, 3),
+        margin_bits=round(subject.margin_bits, 3),
+        expected_false=expected_false(subject, context.limits, context.days),
+        claim=_claim(kind, len(part), drivers, n, first, last, shares),
+        accounts=len(part),
+        exchanges=n,
+        trajectories=trajectories,
+        tokens_out=tokens if n_tokens else None,
+        network_share=round(n / max(int(network_total[0]), 1), 4),
+        first_at=_iso(first),
+        last_at=_iso(last),
+        targets=dict(sorted(shares.items(), key=lambda item: -item[1])),
+        evidence=subject.evidence,
+        explanations=subject.explanations,
+        templates=_templates(subject, cells, examples),
+        atlas=_atlas(kind, subject),
+        missing=context.missing,
+        pictures=make_pictures(connection, context.links, scorer, members, load, context.labels),
+    )
+    return finding, part, picked
+
+
+def _templates(subject: Assessed, cells: Cells, examples: dict[int, str]) -> list[TemplateExample]:
+    """The stream's keys, largest first; those that are templates carry an example where one may be shown."""
+    keys, inverse = np.unique(cells.key[subject.cells], return_inverse=True)
+    count = np.bincount(inverse, cells.n[subject.cells])
+    accounts = np.bincount(inverse)
+    out = []
+    for at in np.argsort(-count, kind="stable"):
+        if not cells.is_template[keys[at]]:
+            continue
+        template = int(cells.key_hash[keys[at]])
+        out.append(
+            TemplateExample(
+                id=f"{template & (2**64 - 1):016x}", count=int(count[at]), accounts=int(accounts[at]),
+                example=examples.get(template),
+            )
+        )
+        if len(out) == 12:
+            break
+    return out
+
+
+def _atlas(kind: str, subject: Assessed) -> list[str]:
+    known = measured_evidence()
+    named = {known[e.name].atlas for e in subject.evidence if e.name in known and e.bits > 0}
+    always = ATLAS_OF_CAMPAIGN if kind == "campaign" else ATLAS_OF_NETWORK
+    return sorted({*always, *(a for a in named if a and kind == "campaign")})
+
+
+def _claim(kind: str, accounts: int, drivers: int, n: int, first: int, last: int, shares: dict[str, float]) -> str:
+    days = max((last - first) / 86_400e6, 0.0)
+    span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    if kind == "campaign":
+        after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
+        return (
+            f"{drivers:,} accounts that present themselves as unrelated act as one and collected {n:,} answers in {span}{after}."
+        )
+    if kind == "harvest":
+        return f"{accounts:,} declared account collected {n:,} answers as training data in {span}: a matter of terms, not of fraud."
+    return f"{accounts:,} accounts that present themselves as unrelated act as one over {span}; that they collect data is not shown."
+
+
+def _finding_id(kind: str, exchange_ids: Sequence[str]) -> str:
+    digest = blake2b("\n".join([kind, *exchange_ids]).encode(), digest_size=6).hexdigest()
+    return f"{kind[:1].upper()}-{digest}"
+
+
+def _probabilities(subject: Assessed, cells: Cells) -> dict[int, float]:
+    """Key -> probability that an exchange under it is the driver's: one less the share that others' use explains."""
+    stream = subject.stream
+    if stream is None:
+        return {}
+    return {
+        int(cells.key_hash[key]): round(1.0 - 2.0 ** -float(bits), 4)
+        for key, bits in zip(stream.keys, stream.bits, strict=True)
+    }
+
+
+def _exchanges(picked: list[tuple[str, pa.Table, dict[int, float]]]) -> pa.Table:
+    """Exchanges of campaigns; one that two campaigns claim stays with the stronger."""
+    seen: set[str] = set()
+    pieces = []
+    for finding_id, table, probability in picked:
+        ids = table["exchange_id"].to_pylist()
+        keep = [i for i, x in enumerate(ids) if x not in seen]
+        seen.update(ids)
+        keys = table["key"].to_pylist()
+        pieces.append(
+            pa.table(
+                {
+                    "finding_id": [finding_id] * len(keep),
+                    "exchange_id": [ids[i] for i in keep],
+                    "stream_id": [f"{finding_id}/{keys[i] & (2**64 - 1):016x}" for i in keep],
+                    "probability": [probability.get(keys[i], 0.5) for i in keep],
+                },
+                schema.FINDING_EXCHANGES,
+            )
+        )
+    table = pa.concat_tables(pieces) if pieces else schema.FINDING_EXCHANGES.empty_table()
+    return _sorted(table, ("finding_id", "exchange_id"))
+
+
+def _verdicts(context: Context, best: np.ndarray, said: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+    unit = context.index.unit
+    table = pa.table(
+        {
+            "account_id": list(context.index.names),
+            "verdict": [str(v) for v in said[unit]],
+            "coordination_bits": np.round(best[unit, 0], 3),
+            "extraction_bits": np.round(best[unit, 1], 3),
+            "exchanges": context.volume,
+        },
+        schema.ACCOUNTS,
+    )
+    return _sorted(table, ("account_id",))
+
+
+def _sorted(table: pa.Table, by: tuple[str, ...]) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in by])
+
+
+def _iso(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,131 @@
+"""Measures of groups of cells: what a stream looks like, computed alike for candidates and for honest reference groups.
+
+Each measure is one number a group. Evidence compares a candidate's number with those of the reference groups, so that
+whatever everybody's traffic does (days, outages, releases, tools) is in the comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.campaigns.cells import Cells
+from stillwatch.fingerprint.markers import MARKERS
+from stillwatch.profiles.index import Ints
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """One row a group. Shapes: (n_groups,) float64 unless said; NaN where the logs could not support it.
+
+    units, exchanges: how many.  unevenness: coefficient of variation of exchanges a unit.  overlap: share of the groups'
+    prompts, counted once a unit, that another unit of it sent too.  sync: log2 of coincidences of different units in the
+    same ten minutes over those expected from everybody's rhythm.  single: share without messages before.  distinct: share
+    of prompts that the same unit had not sent before.  log_out, log_words: mean ln(1 + tokens out), ln(1 + words).
+    reasoned: share with reasoning.  markers (n_groups, n_markers): share of exchanges with each.  mould: share under templates.
+    """
+
+    units: Floats
+    exchanges: Floats
+    unevenness: Floats
+    overlap: Floats
+    sync: Floats
+    single: Floats
+    distinct: Floats
+    log_out: Floats
+    log_words: Floats
+    reasoned: Floats
+    mould: Floats
+    markers: Floats
+
+
+def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> Measures:
+    """Measures of groups, each given as row numbers of `cells`; the connection holds `exchanges` and `keyed`."""
+    n = len(groups)
+    group = np.repeat(np.arange(n), [len(g) for g in groups]).astype(np.int64)
+    rows = np.concatenate(groups).astype(np.int64) if n else np.zeros(0, np.int64)
+
+    def total(column: Ints) -> Floats:
+        return np.bincount(group, column[rows], n)
+
+    # exchanges of each unit of each group
+    pair = group * (int(cells.unit.max()) + 1 if len(cells.unit) else 1) + cells.unit[rows]
+    pairs, inverse = np.unique(pair, return_inverse=True)
+    load = np.bincount(inverse, cells.n[rows], len(pairs))
+    owner = np.zeros(len(pairs), np.int64)
+    owner[inverse] = group
+    units = np.bincount(owner, minlength=n).astype(np.float64)
+    mean = np.bincount(owner, load, n) / np.maximum(units, 1)
+    spread = np.bincount(owner, load**2, n) / np.maximum(units, 1) - mean**2
+    exchanges = total(cells.n)
+    mapping = pa.table({"grp": group, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
+    connection.register("grouped", mapping)
+    overlap, sync = _overlap(connection, n), _sync(connection, n)
+    connection.unregister("grouped")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        text = total(cells.n_distinct)
+        return Measures(
+            units=units,
+            exchanges=exchanges,
+            unevenness=np.sqrt(np.maximum(spread, 0.0)) / mean,
+            overlap=overlap,
+            sync=sync,
+            single=total(cells.n_single) / exchanges,
+            distinct=np.where(text > 0, text / exchanges, np.nan),
+            log_out=total(cells.log_out) / total(cells.n_out) / 1000,
+            log_words=np.where(text > 0, total(cells.log_words) / exchanges / 1000, np.nan),
+            reasoned=total(cells.n_reasoned) / exchanges,
+            mould=np.bincount(group, np.where(cells.is_template[cells.key[rows]], cells.n[rows], 0), n) / exchanges,
+            markers=np.stack([total(cells.markers[:, m]) for m in range(len(MARKERS))], axis=1) / exchanges[:, None],
+        )
+
+
+def _overlap(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """Share of a group's (unit, prompt) pairs whose prompt another unit of the group sent too."""
+    table = connection.execute(
+        """
+        with p as (
+            select distinct g.grp, e.unit, e.prompt_hash
+            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+            where e.prompt_hash is not null
+        ), c as (select grp, prompt_hash, count(*) as n from p group by all)
+        select grp, sum(n)::bigint as pairs, coalesce(sum(n) filter (n > 1), 0)::bigint as shared from c group by grp
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    out[table["grp"].to_numpy()] = table["shared"].to_numpy() / table["pairs"].to_numpy()
+    return out
+
+
+def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """log2 of coincidences between different units over those that everybody's rhythm explains, bins of ten minutes."""
+    table = connection.execute(
+        """
+        with b as (
+            select g.grp, e.unit, epoch_us(e.requested_at) // 600000000 as bin, least(count(*), 8) as x
+            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+            group by all
+        ), everybody as (
+            select bin, sum(x) as x from (
+                select unit, epoch_us(requested_at) // 600000000 as bin, least(count(*), 8) as x from exchanges group by all
+            ) group by bin
+        ), t as (select sum(x)::double as n from everybody),
+        rhythm as (select sum((x / t.n) ** 2) as p2 from everybody, t),
+        binned as (select grp, bin, sum(x) as x, sum(x * x) as own from b group by all),
+        own as (select grp, unit, sum(x) as x from b group by all),
+        expected as (select grp, (sum(x) ** 2 - sum(x * x))::double as pairs from own group by grp)
+        select grp, sum(x * x - own)::double as seen, any_value(pairs) * any_value(p2) as chance
+        from binned join expected using (grp), rhythm group by grp order by grp
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    seen, chance = table["seen"].to_numpy(), table["chance"].to_numpy()
+    out[table["grp"].to_numpy()] = np.log2((seen + 1.0) / (chance + 1.0))
+    return out

@@ -1,0 +1,120 @@
+"""The data of a finding's pictures, from queries over its exchanges."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.campaigns.finding import Pictures, Share
+from stillwatch.links.kinds import KINDS
+from stillwatch.links.links import Links
+from stillwatch.networks.group import Scorer
+from stillwatch.profiles.index import Ints
+
+MAX_POINTS = 2000
+MAX_MODELS = 6
+MAX_SHARES = 24
+MAX_BINS = 240
+HUB_SHARE = 0.5
+"""An indicator of which this share of sharers are outside the finding is drawn as a hub."""
+
+
+def make_pictures(
+    connection: duckdb.DuckDBPyConnection, links: Links, scorer: Scorer, members: npt.NDArray[np.int32], load: Ints,
+    labels: dict[tuple[str, int], str],
+) -> Pictures:
+    """Pictures of the finding whose exchanges are in the table `picked` (position) and accounts in `picked_units` (unit)."""
+    (first, last) = _one(connection, "select min(epoch_us(requested_at)), max(epoch_us(requested_at)) from exchanges")
+    hours = max((last - first) / 3.6e9, 1.0)
+    bin_hours = next(h for h in (1, 3, 6, 12, 24, 72, 168, 720, 8760) if hours / h <= MAX_BINS)
+    width = int(bin_hours * 3.6e9)
+    rows = connection.execute(
+        f"""
+        select epoch_us(requested_at) // {width} as bin, count(p.position), count(*) - count(p.position)
+        from exchanges e join picked_units using (unit) left join picked p using (position) group by bin order by bin
+        """
+    ).fetchall()
+    timeline = [(_iso(b * width), int(inside), int(other)) for b, inside, other in rows]
+    models = connection.execute(
+        """
+        select epoch_us(requested_at) // 86400000000 as day, model, count(*) from exchanges join picked using (position)
+        group by all order by day, model
+        """
+    ).fetchall()
+    totals: dict[int, int] = {}
+    for _, model, n in models:
+        totals[model] = totals.get(model, 0) + n
+    top = sorted(totals, key=lambda m: (-totals[m], m))[:MAX_MODELS]
+    by_day: dict[tuple[int, str], int] = {}
+    for day, model, n in models:
+        name = labels.get(("model", model), f"{model & 0xFFFFFF:06x}") if model in top else "other"
+        by_day[day, name] = by_day.get((day, name), 0) + n
+    return Pictures(
+        bin_hours=float(bin_hours),
+        timeline=timeline,
+        load=[int(x) for x in _quantiles(np.sort(load)[::-1])],
+        models=[(_iso(day * 86_400_000_000)[:10], name, n) for (day, name), n in sorted(by_day.items())],
+        hours=[_hours(connection, "exchanges join picked using (position)"), _hours(connection, "exchanges")],
+        shares=_shares(links, scorer, members, labels),
+    )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    row = connection.execute(sql).fetchone()
+    if row is None:
+        raise RuntimeError(f"no row: {sql}")
+    return tuple(int(value) for value in row)
+
+
+def _iso(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _quantiles(load: Ints) -> Ints:
+    if len(load) <= MAX_POINTS:
+        return load
+    return load[np.linspace(0, len(load) - 1, MAX_POINTS).round().astype(np.int64)]
+
+
+def _hours(connection: duckdb.DuckDBPyConnection, source: str) -> list[float]:
+    rows = connection.execute(
+        f"select (epoch_us(requested_at) // 3600000000) % 24 as hour, count(*) from {source} group by hour order by hour"
+    ).fetchall()
+    out = np.zeros(24)
+    for hour, n in rows:
+        out[int(hour)] = n
+    return [round(float(x), 5) for x in out / max(out.sum(), 1)]
+
+
+def _shares(
+    links: Links, scorer: Scorer, members: npt.NDArray[np.int32], labels: dict[tuple[str, int], str]
+) -> list[Share]:
+    """What the accounts share, most telling first: members it ties x bits of its lift; a few of each kind."""
+    found, inside, degree = scorer.shared(members)
+    if len(found) == 0:
+        return []
+    outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
+    bits = np.maximum(np.log2(inside / len(members) / outside), 0.0)
+    order = np.argsort(-(bits * inside), kind="stable")
+    taken: dict[int, int] = {}
+    out = []
+    for at in order:
+        kind = int(links.kind[found[at]])
+        if taken.get(kind, 0) >= 4 or bits[at] <= 1 or KINDS[kind].name in ("rhythm", "family", "system"):
+            continue
+        taken[kind] = taken.get(kind, 0) + 1
+        value = int(links.value[found[at]])
+        label = labels.get((KINDS[kind].name, value), f"#{value & 0xFFFFFF:06x}")
+        elsewhere = int(degree[at] - inside[at])
+        out.append(
+            Share(
+                kind=KINDS[kind].label, label=label, accounts=int(inside[at]), elsewhere=elsewhere,
+                hub=elsewhere > HUB_SHARE * degree[at],
+            )
+        )
+        if len(out) == MAX_SHARES:
+            break
+    return out

@@ -1,0 +1,71 @@
+"""The evidence that a scan knows: one decorated function each, found here by name.
+
+An evidence is a function from the measures of groups to one number a group. It is computed alike for the candidates and for
+honest reference groups of the same traffic, and its bits are how rare the candidate's number is among those: what
+days, outages, releases and tools do to everybody is in the comparison. What accounts *share* is weighed on the links
+instead (`campaigns.sharing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stillwatch.campaigns.measures import Floats, Measures
+
+Number = Callable[[Measures], Floats]
+
+AXES = ("coordination", "extraction")
+EVIDENCE_FAMILIES = ("text", "identity", "time", "work", "appetite")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredEvidence:
+    """One evidence on measures.
+
+    name, family, axis: where it counts.  needs: exchange columns without which it is absent.  high: whether large
+    numbers speak for a campaign.  sentence: what a person reads, with {observed} and {expected} in it.
+    atlas: MITRE ATLAS technique.  number: measures -> (n_groups,), NaN where it cannot be computed.
+    """
+
+    name: str
+    family: str
+    axis: str
+    needs: tuple[str, ...]
+    high: bool
+    sentence: str
+    atlas: str | None
+    number: Number
+
+
+_EVIDENCE: dict[str, MeasuredEvidence] = {}
+
+
+def evidence(
+    name: str,
+    *,
+    family: str,
+    axis: str,
+    needs: tuple[str, ...],
+    sentence: str,
+    high: bool = True,
+    atlas: str | None = None,
+) -> Callable[[Number], Number]:
+    """Register a function of measures as the evidence of this name."""
+    if axis not in AXES or family not in EVIDENCE_FAMILIES:
+        raise ValueError(f"evidence {name!r}: no such axis or family")
+
+    def add(number: Number) -> Number:
+        if name in _EVIDENCE:
+            raise ValueError(f"evidence {name!r} is registered twice")
+        _EVIDENCE[name] = MeasuredEvidence(name, family, axis, needs, high, sentence, atlas, number)
+        return number
+
+    return add
+
+
+def measured_evidence() -> dict[str, MeasuredEvidence]:
+    """Every evidence on measures by name, in the order of the documentation."""
+    from stillwatch.campaigns.evidence import appetite, even_load, moulds, partition, synchrony, targets  # noqa: F401
+
+    return dict(_EVIDENCE)

@@ -1,0 +1,115 @@
+"""What a network's accounts share, kind by kind, against random groups of accounts of like volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.campaigns.calibration import rank_bits
+from stillwatch.campaigns.finding import Evidence
+from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
+from stillwatch.links.links import Links
+from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer
+from stillwatch.networks.null import random_family_bits
+from stillwatch.networks.search import Network
+
+N_RANDOM = 1023
+"""Random groups a network is compared with: a family's sharing can weigh 10 bits at the most."""
+
+MAX_WORK = 4_000_000
+"""Random groups of large networks are fewer, so that all of them together score at most this many accounts."""
+
+NAMES = {
+    "template": "shared-template",
+    "tools": "shared-tools",
+    "item": "shared-items",
+    "client": "shared-client",
+    "payment": "shared-payment",
+    "email": "shared-email-domain",
+    "address": "shared-network-prefix",
+    "signup": "signup-burst",
+    "end-user": "shared-end-user",
+    "handoff": "handoff",
+    "replay": "replay",
+    "rhythm": "shared-rhythm",
+}
+"""Evidence names of the groups of kinds; `docs/evidence/` has a page for each."""
+
+SENTENCES = {
+    "template": "prompts poured from the same moulds",
+    "tools": "the same set of tools",
+    "item": "word for word the same prompts",
+    "client": "the same client software",
+    "payment": "the same payment instruments",
+    "email": "the same e-mail domains",
+    "address": "the same addresses or network prefixes",
+    "signup": "the same hour of sign-up",
+    "end-user": "the same end users",
+    "handoff": "conversations that begin in one account and go on in another",
+    "replay": "the same opaque reasoning blocks",
+    "rhythm": "the same active minutes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What a network shares. Shapes: group_bits (n_groups,) mean bits a member; family_bits (n_families,) calibrated.
+
+    covered (n_groups,): share of members with at least two bits of each group.  n_random: size of the null sample.
+    """
+
+    group_bits: Floats
+    covered: Floats
+    family_bits: Floats
+    random: Floats
+    n_random: int
+
+
+def weigh_sharing(
+    scorer: Scorer, links: Links, network: Network, volume: npt.NDArray[np.int64], rng: np.random.Generator
+) -> Sharing:
+    """Calibrated bits of each family's sharing.
+
+    Null: random groups of as many units with the same volumes, scored in the same way; the family's number is the
+    mean over members of the best lift, each member left out of its own comparison.
+    """
+    bits = scorer.by_group(network.members)
+    n_random = int(np.clip(MAX_WORK // max(network.size, 1), 63, N_RANDOM))
+    random = random_family_bits(links, network.size, network.members, volume, rng, n_random)
+    mean = network.family_bits()
+    family = np.array([rank_bits(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
+    return Sharing(bits.mean(axis=0), (bits >= 2).mean(axis=0), family, random, n_random)
+
+
+def sharing_evidence(sharing: Sharing) -> list[Evidence]:
+    """The family's bits dealt to its groups of kinds in proportion to what each says of a member."""
+    out = []
+    for family, total in zip(FAMILIES, sharing.family_bits, strict=True):
+        groups = [g for g in range(len(GROUPS)) if FAMILIES[FAMILY_OF_GROUP[g]] == family and sharing.group_bits[g] >= 0.05]
+        weight = sum(float(sharing.group_bits[g]) for g in groups)
+        expected = float(sharing.random[:, FAMILIES.index(family)].mean())
+        for g in groups:
+            name = GROUPS[g]
+            share = float(sharing.group_bits[g]) / weight
+            if total <= 0:
+                continue
+            out.append(
+                Evidence(
+                    family=family,
+                    axis="coordination",
+                    name=NAMES[name],
+                    bits=float(total) * share,
+                    observed=float(sharing.group_bits[g]),
+                    expected=expected,
+                    sentence=f"{sharing.covered[g]:.0%} of its accounts share {SENTENCES[name]} with others of them; an account's "
+                    f"sharing says {sharing.group_bits[g]:.1f} bits on average, in random groups {expected:.1f}",
+                )
+            )
+    return out
+
+
+def shared_kinds() -> dict[str, tuple[str, ...]]:
+    """Evidence name -> the columns that its kinds need, any of them."""
+    return {NAMES[g]: tuple(dict.fromkeys(c for k in KINDS if k.group == g for c in k.needs)) for g in GROUPS}

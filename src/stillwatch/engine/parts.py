@@ -1,0 +1,40 @@
+"""Tables that are larger than memory: a folder of numbered Parquet parts, written once and read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import OutputError
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table in one step: a reader sees the whole file or none."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        pq.write_table(table, partial, compression="zstd", compression_level=1)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write: {error.strerror or error}", source=str(path), hint="free some space or choose another --out"
+        ) from error
+
+
+def parts(folder: Path) -> list[Path]:
+    """The parts of a folder, in the order in which they were written."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Where part `number` of a folder lies."""
+    return folder / f"part-{number:06d}.parquet"
+
+
+def read_parts(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Each part's columns as one table of contiguous columns, in order."""
+    for path in parts(folder):
+        yield pq.read_table(path, columns=list(columns)).combine_chunks()

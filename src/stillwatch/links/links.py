@@ -1,0 +1,143 @@
+"""Links: which unit shows which indicator, as two compressed sparse matrices that share their entries.
+
+Everything after this step lives on these: it grows with (unit, indicator) pairs, never with pairs of accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS, Kind
+from stillwatch.links.rhythm import BIN_SECONDS, rhythm_bands
+from stillwatch.profiles.index import AccountIndex, Ints
+
+MAX_VALUES = 48
+"""Values of one kind kept of a unit: those in most of its exchanges. Bounds the work, and proxies rotate addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The sparse matrix units x indicators, both ways round.
+
+    Shapes: unit_offsets (n_units + 1,), unit_indicators (n_links,) int32, unit_counts (n_links,) int64: indicators by
+    unit, and in how many of its exchanges.  indicator_offsets (n_indicators + 1,), indicator_units (n_links,) int32:
+    units by indicator.  kind (n_indicators,) int8: number in `KINDS`.  group, family (n_indicators,) int8: numbers in
+    `GROUPS`, `FAMILIES`.  value (n_indicators,) int64.  observed (n_kinds, n_units) bool: whether the unit shows the kind
+    at all.  single (n_units, n_kinds) values the unit shows of each kind, unshared ones included, int32.
+    """
+
+    unit_offsets: Ints
+    unit_indicators: npt.NDArray[np.int32]
+    unit_counts: Ints
+    indicator_offsets: Ints
+    indicator_units: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int8]
+    group: npt.NDArray[np.int8]
+    family: npt.NDArray[np.int8]
+    value: Ints
+    n_values: npt.NDArray[np.int32]
+
+    @property
+    def n_units(self) -> int:
+        return len(self.unit_offsets) - 1
+
+    @property
+    def n_indicators(self) -> int:
+        return len(self.value)
+
+    def members(self, indicator: int) -> npt.NDArray[np.int32]:
+        """Units that show an indicator, ascending."""
+        return self.indicator_units[self.indicator_offsets[indicator] : self.indicator_offsets[indicator + 1]]
+
+    def degree(self) -> Ints:
+        """Units of each indicator."""
+        return np.diff(self.indicator_offsets)
+
+
+_TRIM = """
+select unit, value, n from (
+    select *, count(*) over (partition by value) as sharers from (
+        select unit, value, n from ({sql})
+        qualify row_number() over (partition by unit order by n desc, value) <= {most}
+    )
+) where sharers >= 2 order by value, unit
+"""
+
+
+def make_links(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Links:
+    """Links of every kind that the traffic supports.
+
+    The connection holds the views `exchanges` (fingerprints with their unit), `exchange_template`, `template`, `registry`.
+    """
+    units, values, counts, kinds = [], [], [], []
+    for number, kind in enumerate(KINDS):
+        unit, value, n = _rhythm(connection, index) if kind.name == "rhythm" else _shared(connection, kind)
+        units.append(unit)
+        values.append(value)
+        counts.append(n)
+        kinds.append(np.full(len(unit), number, np.int64))
+    return assemble(
+        np.concatenate(units), np.concatenate(kinds), np.concatenate(values), np.concatenate(counts), index.n_units
+    )
+
+
+def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Links:
+    """Links from their entries, in any order; entries whose indicator has one unit only are left out."""
+    order = np.lexsort((unit, value, kind))
+    unit, kind, value, n = unit[order], kind[order], value[order], n[order]
+    new = np.ones(len(unit), bool)
+    new[1:] = (kind[1:] != kind[:-1]) | (value[1:] != value[:-1])
+    starts = np.flatnonzero(new)
+    sizes = np.diff(np.append(starts, len(unit)))
+    keep = np.repeat(sizes >= 2, sizes)
+    unit, n = unit[keep], n[keep]
+    starts, sizes = starts[sizes >= 2], sizes[sizes >= 2]
+    kind_of = kind[starts] if len(starts) else np.zeros(0, np.int64)
+    # starts index the unfiltered arrays for kind and value; offsets index the filtered ones
+    value_of = value[starts] if len(starts) else np.zeros(0, np.int64)
+    indicator = np.repeat(np.arange(len(starts)), sizes)
+    by_unit = np.lexsort((indicator, unit))
+    group_of_kind = np.array([GROUPS.index(k.group) for k in KINDS], np.int8)
+    family_of_kind = np.array([FAMILIES.index(k.family) for k in KINDS], np.int8)
+    n_values = np.zeros((n_units, len(GROUPS)), np.int32)
+    np.add.at(n_values, (unit, group_of_kind[kind_of][indicator]), 1)
+    return Links(
+        unit_offsets=np.concatenate([[0], np.cumsum(np.bincount(unit, minlength=n_units))]).astype(np.int64),
+        unit_indicators=indicator[by_unit].astype(np.int32),
+        unit_counts=n[by_unit],
+        indicator_offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        indicator_units=unit.astype(np.int32),
+        kind=kind_of.astype(np.int8),
+        group=group_of_kind[kind_of],
+        family=family_of_kind[kind_of],
+        value=value_of,
+        n_values=n_values,
+    )
+
+
+def _shared(connection: duckdb.DuckDBPyConnection, kind: Kind) -> tuple[Ints, Ints, Ints]:
+    table = connection.execute(_TRIM.format(sql=kind.sql, most=MAX_VALUES)).to_arrow_table()
+    return _ints(table, ("unit", "value", "n"))
+
+
+def _rhythm(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> tuple[Ints, Ints, Ints]:
+    table = connection.execute(
+        f"""
+        with b as (select unit, epoch_us(requested_at) // {BIN_SECONDS * 1_000_000} as bin from exchanges),
+             f as (select min(bin) as low from b)
+        select distinct unit, bin - low as bin from b, f order by unit, bin
+        """
+    ).to_arrow_table()
+    unit, bin_ = _ints(table, ("unit", "bin"))
+    units, values = rhythm_bands(unit, bin_, index.n_units)
+    return units, values, np.ones(len(units), np.int64)
+
+
+def _ints(table: pa.Table, names: Iterable[str]) -> tuple[Ints, ...]:
+    return tuple(table[name].to_numpy().astype(np.int64) for name in names)

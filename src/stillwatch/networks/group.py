@@ -1,0 +1,76 @@
+"""Scoring one group of units against everybody else: bits a member, group of kinds and family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
+from stillwatch.links.links import Links
+from stillwatch.networks.kernels import clear, count_members, score_units
+
+Floats = npt.NDArray[np.float64]
+Units = npt.NDArray[np.int32]
+
+FAMILY_OF_GROUP = np.array(
+    [FAMILIES.index(next(kind.family for kind in KINDS if kind.group == group)) for group in GROUPS], np.int64
+)
+
+MEMBER_CAP_BITS = 12.0
+"""No family says more than this of one account: one value shared is one fact, however rare."""
+
+
+@dataclass(slots=True)
+class Scorer:
+    """Scratch space for scoring groups on the same links, one after the other."""
+
+    links: Links
+    _degree: npt.NDArray[np.int64]
+    _counts: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, links: Links) -> Scorer:
+        return cls(links, links.degree(), np.zeros(links.n_indicators, np.int32))
+
+    def by_group(self, members: Units, units: Units | None = None) -> Floats:
+        """Bits of each unit (the members themselves by default) for belonging, by group of kinds.
+
+        Shapes: members (n,) sorted; units (k,); result (k, n_groups).
+        Assumes: members are left out of their own comparison.
+        """
+        links = self.links
+        asked = members if units is None else units
+        space = int(np.sum(links.unit_offsets[members + 1] - links.unit_offsets[members])) + 1
+        touched = np.empty(space, np.int32)
+        n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
+        out = np.zeros((len(asked), len(GROUPS)))
+        inside = np.ones(len(asked), bool) if units is None else np.isin(asked, members)
+        score_units(
+            asked, inside, len(members), links.unit_offsets, links.unit_indicators, self._degree, links.group,
+            links.n_values, self._counts, links.n_units, out,
+        )
+        clear(self._counts, touched, n)
+        return out
+
+    def shared(self, members: Units, least: int = 2) -> tuple[Units, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Indicators that at least `least` members show: their numbers, members that show them, all that show them."""
+        links = self.links
+        space = int(np.sum(links.unit_offsets[members + 1] - links.unit_offsets[members])) + 1
+        touched = np.empty(space, np.int32)
+        n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
+        found = np.sort(touched[:n])
+        inside = self._counts[found].astype(np.int64)
+        clear(self._counts, touched, n)
+        keep = inside >= least
+        return found[keep], inside[keep], self._degree[found[keep]]
+
+
+def by_family(bits: Floats) -> Floats:
+    """The best group of each family, capped: (n, n_groups) -> (n, n_families)."""
+    out = np.zeros((len(bits), len(FAMILIES)))
+    for number in range(len(FAMILIES)):
+        columns = np.flatnonzero(FAMILY_OF_GROUP == number)
+        out[:, number] = bits[:, columns].max(axis=1) if len(columns) else 0.0
+    return np.minimum(out, MEMBER_CAP_BITS)

@@ -1,0 +1,74 @@
+"""The null of networks: the whole search, run on decoys in which strangers are strangers.
+
+A decoy keeps every family's structure (who shares what with how many, hubs and all) and breaks only the ties between
+families: each family's links move, as a block, to another unit of like volume. What the search still finds there is
+what dense sharing within one family, selection and chance make of honest traffic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.links.kinds import FAMILIES
+from stillwatch.links.links import Links, assemble
+from stillwatch.networks.group import Floats, Scorer, Units, by_family
+from stillwatch.networks.search import Network, find_networks
+
+N_STRATA = 16
+
+
+def decoy(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> Links:
+    """Links in which each family but the first was dealt to other units of like volume."""
+    unit = np.repeat(np.arange(links.n_units), np.diff(links.unit_offsets))
+    indicator = links.unit_indicators.astype(np.int64)
+    moved = unit.copy()
+    strata = _strata(volume)
+    for family in range(1, len(FAMILIES)):
+        mine = links.family[indicator] == family
+        moved[mine] = _shuffled(strata, rng)[unit[mine]]
+    return assemble(
+        moved, links.kind[indicator].astype(np.int64), links.value[indicator], links.unit_counts, links.n_units
+    )
+
+
+def decoy_networks(
+    links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator, n_worlds: int
+) -> list[list[Network]]:
+    """What the search finds in each of `n_worlds` decoys."""
+    return [find_networks(decoy(links, volume, rng), volume, rng) for _ in range(n_worlds)]
+
+
+def random_family_bits(
+    links: Links, size: int, like: Units, volume: npt.NDArray[np.int64], rng: np.random.Generator, n: int
+) -> Floats:
+    """Mean bits a member, by family, of random groups whose volumes match those of `like`.
+
+    Shapes: result (n, n_families).
+    """
+    scorer = Scorer.of(links)
+    strata = _strata(volume)
+    pools = {int(s): np.flatnonzero(strata == s) for s in np.unique(strata[like])}
+    want = {s: int((strata[like] == s).sum()) for s in pools}
+    out = np.zeros((n, len(FAMILIES)))
+    for row in range(n):
+        members = np.concatenate([rng.choice(pools[s], want[s], replace=False) for s in pools])
+        out[row] = by_family(scorer.by_group(np.sort(members).astype(np.int32))).mean(axis=0)
+    return out
+
+
+def _strata(volume: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    order = np.argsort(volume, kind="stable")
+    rank = np.empty(len(volume), np.int64)
+    rank[order] = np.arange(len(volume))
+    return rank * N_STRATA // max(len(volume), 1)
+
+
+def _shuffled(strata: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """A permutation of all units that keeps everybody in his stratum."""
+    order = np.argsort(strata, kind="stable")
+    keys = rng.random(len(strata))
+    target = np.lexsort((keys, strata))
+    out = np.empty(len(strata), np.int64)
+    out[order] = target
+    return out

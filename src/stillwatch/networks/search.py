@@ -1,0 +1,201 @@
+"""Networks: groups of units that share, in at least two families, what strangers would not.
+
+1. Every indicator is a hypothesis: its sharers act as one. It survives where the *other* families tie its sharers to
+   each other far beyond what they are tied in random groups of that size. A hub (a campus, a VPN exit, a popular
+   tool) fails however many share it; a mould of 20,000 colluders passes, since nothing is cut by its degree.
+2. Surviving cores that overlap grow together, strongest first.
+3. Membership is refined both ways: a unit belongs where its own indicators, the unit itself left out, speak for it in
+   two families at least and outweigh the odds against a random unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.links.kinds import FAMILIES
+from stillwatch.links.links import Links
+from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
+from stillwatch.networks.kernels import screen
+
+MIN_UNITS = 4
+"""Fewer accounts are a family or a fail-over pair far oftener than a campaign."""
+
+MIN_COVER_BITS = 3.0
+"""A sharer counts as tied to the others when other families make it eight times likelier than for a stranger."""
+
+MIN_COVER = 0.3
+"""Share of an indicator's sharers that must be tied for the indicator itself to be telling."""
+
+FAMILY_BITS = 2.0
+"""What a family must say of an account to count as speaking for it."""
+
+MEMBER_BITS = 3.0
+"""By how much an account's own evidence must outweigh the odds against a random account."""
+
+MAX_SHARE = 0.5
+"""Larger groups than this share of all units are 'everybody'."""
+
+ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A candidate network. Shapes: members (n,) sorted units; bits (n, n_families) each member's own evidence."""
+
+    members: Units
+    bits: Floats
+    seeds: int
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
+
+    def family_bits(self) -> Floats:
+        """Mean bits a member, by family."""
+        return self.bits.mean(axis=0) if len(self.bits) else np.zeros(len(FAMILIES))
+
+
+def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Network]:
+    """All candidate networks, strongest first.
+
+    Shapes: volume (n_units,) exchanges of each unit, for matching random groups.
+    Cost: O(sum over units of links^2) for screening, then a few passes over the links of the members.
+    """
+    cores = _cores(links, volume, rng)
+    scorer = Scorer.of(links)
+    networks: list[Network] = []
+    taken = np.full(links.n_units, -1, np.int64)
+    for core in cores:
+        owners = taken[core]
+        owners = owners[owners >= 0]
+        if len(owners) * 2 >= len(core):
+            # mostly inside networks that stand already: refinement there has had its chance to take the rest
+            continue
+        network = refine(scorer, core)
+        if network is None:
+            continue
+        networks.append(network)
+        taken[network.members] = len(networks) - 1
+    return _merge(scorer, networks)
+
+
+def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Units]:
+    """Sharers of telling indicators that other families tie together, strongest first."""
+    degree = links.degree()
+    which = np.flatnonzero((degree >= 3) & (degree <= MAX_SHARE * links.n_units))
+    if len(which) == 0:
+        return []
+    covered, bits = np.zeros(len(which), np.int64), np.zeros(len(which))
+    screen(
+        which, links.indicator_offsets, links.indicator_units, links.unit_offsets, links.unit_indicators, degree,
+        links.group, links.family, FAMILY_OF_GROUP, links.n_values, links.n_units, MIN_COVER_BITS, covered, bits,
+    )
+    share = covered / degree[which]
+    expected = _random_cover(links, volume, rng)
+    floor = np.array([expected[int(np.ceil(np.log2(d)))] for d in degree[which]])
+    telling = np.flatnonzero((covered >= 3) & (share >= np.maximum(MIN_COVER, floor)))
+    order = telling[np.lexsort((which[telling], -bits[telling]))]
+    scorer = Scorer.of(links)
+    out: list[Units] = []
+    seen: set[bytes] = set()
+    for at in order:
+        indicator = which[at]
+        members = links.members(indicator)
+        scores = by_family(scorer.by_group(members))
+        scores[:, links.family[indicator]] = 0.0
+        core = members[scores.sum(axis=1) >= MIN_COVER_BITS]
+        key = core.tobytes()
+        if len(core) >= 3 and key not in seen:
+            seen.add(key)
+            out.append(core)
+    return out
+
+
+N_RANDOM = 40
+"""Random groups of each size that the cover of an indicator must exceed."""
+
+
+def _random_cover(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[float]:
+    """Largest cover that random groups reach, by log2 of their size: what sharing an indicator must exceed.
+
+    Random groups are drawn among units that have links, in proportion to their number of links, as sharers are.
+    """
+    scorer = Scorer.of(links)
+    n_links = np.diff(links.unit_offsets).astype(np.float64)
+    weight = n_links / max(n_links.sum(), 1.0)
+    n_linked = int((n_links > 0).sum())
+    out = []
+    for power in range(int(np.ceil(np.log2(max(links.n_units, 2)))) + 1):
+        size = min(2**power, n_linked // 2)
+        if size < 3:
+            out.append(0.0)
+            continue
+        best = 0.0
+        for _ in range(N_RANDOM if size <= 2048 else 4):
+            members = np.sort(rng.choice(links.n_units, size, replace=False, p=weight)).astype(np.int32)
+            scores = by_family(scorer.by_group(members))
+            # one family is what the group was formed on: the strongest is left out, as it is for an indicator
+            rest = scores.sum(axis=1) - scores.max(axis=1)
+            best = max(best, float((rest >= MIN_COVER_BITS).mean()))
+        out.append(best)
+    return out
+
+
+def refine(scorer: Scorer, core: Units) -> Network | None:
+    """The network that a core belongs to, or None where it falls apart.
+
+    Each round scores everybody who shares anything telling with the members, and keeps those whose own evidence
+    holds; it stops when nothing changes.
+    """
+    links = scorer.links
+    members = np.sort(core).astype(np.int32)
+    scores = by_family(scorer.by_group(members))
+    for round_ in range(ROUNDS):
+        candidates = _neighbours(scorer, members)
+        if len(candidates) == 0:
+            return None
+        scores = by_family(scorer.by_group(members, candidates))
+        odds = np.log2(max(links.n_units - len(members), 1) / len(members))
+        belongs = (scores.sum(axis=1) >= odds + MEMBER_BITS) & ((scores >= FAMILY_BITS).sum(axis=1) >= 2)
+        fresh = candidates[belongs]
+        if len(fresh) < 3 or len(fresh) > MAX_SHARE * links.n_units:
+            return None
+        if np.array_equal(fresh, members):
+            break
+        members = fresh
+    if len(members) < MIN_UNITS:
+        return None
+    scores = by_family(scorer.by_group(members))
+    return Network(members, scores, 1)
+
+
+def _neighbours(scorer: Scorer, members: Units) -> Units:
+    """The members, and every unit that shows an indicator which is telling of them."""
+    links = scorer.links
+    shared, inside, degree = scorer.shared(members)
+    share_in = inside / len(members)
+    share_out = (degree - inside + 1) / (links.n_units - len(members) + 1)
+    telling = shared[share_in >= 4.0 * share_out]
+    if len(telling) == 0:
+        return np.zeros(0, np.int32)
+    pieces = [links.members(int(i)) for i in telling]
+    return np.unique(np.concatenate([members, *pieces])).astype(np.int32)
+
+
+def _merge(scorer: Scorer, networks: list[Network]) -> list[Network]:
+    """Networks of which one lies mostly within another become one."""
+    networks = sorted(networks, key=lambda n: (-n.size, n.members.tobytes()))
+    kept: list[Network] = []
+    for network in networks:
+        for number, other in enumerate(kept):
+            common = np.intersect1d(network.members, other.members, assume_unique=True)
+            if len(common) * 2 >= network.size:
+                union = np.union1d(network.members, other.members).astype(np.int32)
+                kept[number] = Network(union, by_family(scorer.by_group(union)), other.seeds + network.seeds)
+                break
+        else:
+            kept.append(network)
+    return sorted(kept, key=lambda n: (-float(n.bits.sum()), n.members.tobytes()))
