@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
-from stillwatch.fingerprint.words import BASE, ONES, PRIME, SEED, U, load64, mix
+from stillwatch.fingerprint.machine import load64
+from stillwatch.fingerprint.words import BASE, ONES, PRIME, SEED, U, mix
 
 _MASK = 2**64 - 1
 

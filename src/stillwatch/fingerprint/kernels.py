@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from stillwatch.fingerprint.machine import trailing_zeros
 from stillwatch.fingerprint.words import (
     BASE,
     LATIN,
@@ -32,7 +33,6 @@ from stillwatch.fingerprint.words import (
     hash_word_and_digits,
     mix,
     script_of,
-    trailing_zeros,
 )
 
 SHINGLE_WORDS = 5
@@ -254,8 +254,8 @@ def prompt_rows(  # type: ignore[no-untyped-def]
 
     Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool; ranks of `make_ranks`; keys, phrase_bits, ending
     of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64: all words, head, tail;
-    counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64; sketches (n, 128) uint8;
-    projections (n, 64) int8.
+    counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64;
+    sketches (n, 128) uint8; projections (n, 64) int8.
     """
     folded = np.zeros(SEGMENT + 128, np.uint8)
     masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)

@@ -10,13 +10,11 @@ The bytes are read 64 at a time into a folded copy that is padded, so that no lo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from stillwatch.fingerprint.machine import fold_block, load64, ones_in, trailing_zeros
 
 U = np.uint64
 SEED = U(0x9E3779B97F4A7C15)
@@ -38,78 +36,6 @@ N_SCRIPTS = 12
 
 # What a character is to the words: part of one, a word by itself, or between words.
 PART, ALONE, BETWEEN = 0, 1, 2
-
-
-@intrinsic
-def load64(typingctx: Any, address: Any) -> Any:
-    """Eight bytes at an address, little-endian, aligned or not."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value = builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()), typ=ir.IntType(64))
-        value.align = 1
-        return value
-
-    return types.uint64(types.int64), code
-
-
-@intrinsic
-def trailing_zeros(typingctx: Any, value: Any) -> Any:
-    """Index of the lowest bit that is set; 64 for zero."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), code
-
-
-@intrinsic
-def ones_in(typingctx: Any, value: Any) -> Any:
-    """How many bits are set."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return types.int64(types.uint64), code
-
-
-_SPECIAL = b"`<{\\|$"
-
-
-@intrinsic
-def fold_block(typingctx: Any, source: Any, target: Any) -> Any:
-    """Copy 64 bytes from one address to another with ASCII case folded; four bit masks of what they are.
-
-    The masks: word characters, bytes above 0x7f, newlines, and bytes that structure is told by.
-    """
-    out = types.UniTuple(types.uint64, 4)
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, word = ir.IntType(8), ir.IntType(64)
-        vector = ir.VectorType(byte, 64)
-
-        def all_of(value: int) -> Any:
-            return ir.Constant(vector, [value] * 64)
-
-        def equal(block: Any, value: int) -> Any:
-            return builder.icmp_unsigned("==", block, all_of(value))
-
-        def within(block: Any, first: int, count: int) -> Any:
-            return builder.icmp_unsigned("<", builder.sub(block, all_of(first)), all_of(count))
-
-        block = builder.load(builder.inttoptr(args[0], vector.as_pointer()), typ=vector)
-        block.align = 1
-        folded = builder.add(block, builder.select(within(block, 65, 26), all_of(32), all_of(0)))
-        builder.store(folded, builder.inttoptr(args[1], vector.as_pointer()), align=1)
-        high = builder.icmp_signed("<", block, all_of(0))
-        words = builder.or_(builder.or_(within(folded, 97, 26), within(block, 48, 10)), equal(block, 95))
-        words = builder.or_(words, high)
-        special = equal(block, _SPECIAL[0])
-        for value in _SPECIAL[1:]:
-            special = builder.or_(special, equal(block, value))
-        masks = [builder.bitcast(mask, word) for mask in (words, high, equal(block, 10), special)]
-        return context.make_tuple(builder, signature.return_type, masks)
-
-    return out(types.int64, types.int64), code
 
 
 @njit(cache=True, nogil=True)
