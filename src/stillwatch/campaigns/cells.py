@@ -59,7 +59,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         """
     )
     sums = ", ".join(f"sum((coalesce(markers, 0) >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
-    table = connection.execute(
+    table = connection.sql(
         f"""
         select k.key, k.is_template, e.unit, count(*) as n,
             count(*) filter (coalesce(turns, 0) = 0) as n_single,

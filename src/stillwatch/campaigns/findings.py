@@ -161,7 +161,7 @@ def _finding(
     if facts is None or network_total is None:
         raise RuntimeError("a count gave no row")
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
-    picked = connection.execute(
+    picked = connection.sql(
         "select i.exchange_id, p.key from picked p join exchange_ids i using (position) join exchanges e using (position) "
         "order by e.requested_at, i.exchange_id"
     ).to_arrow_table()

@@ -89,7 +89,7 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
 
 def _overlap(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """Share of a group's (unit, prompt) pairs whose prompt another unit of the group sent too."""
-    table = connection.execute(
+    table = connection.sql(
         """
         with p as (
             select distinct g.grp, e.unit, e.prompt_hash
@@ -106,7 +106,7 @@ def _overlap(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
 
 def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """log2 of coincidences between different units over those that everybody's rhythm explains, bins of ten minutes."""
-    table = connection.execute(
+    table = connection.sql(
         """
         with b as (
             select g.grp, e.unit, epoch_us(e.requested_at) // 600000000 as bin, least(count(*), 8) as x

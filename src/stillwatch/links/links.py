@@ -122,12 +122,12 @@ def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Link
 
 
 def _shared(connection: duckdb.DuckDBPyConnection, kind: Kind) -> tuple[Ints, Ints, Ints]:
-    table = connection.execute(_TRIM.format(sql=kind.sql, most=MAX_VALUES)).to_arrow_table()
+    table = connection.sql(_TRIM.format(sql=kind.sql, most=MAX_VALUES)).to_arrow_table()
     return _ints(table, ("unit", "value", "n"))
 
 
 def _rhythm(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> tuple[Ints, Ints, Ints]:
-    table = connection.execute(
+    table = connection.sql(
         f"""
         with b as (select unit, epoch_us(requested_at) // {BIN_SECONDS * 1_000_000} as bin from exchanges),
              f as (select min(bin) as low from b)

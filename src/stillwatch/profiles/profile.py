@@ -92,7 +92,7 @@ from fingerprint group by account order by account
 
 def make_profiles(connection: duckdb.DuckDBPyConnection, fingerprints: Path, index: AccountIndex) -> Profiles:
     """Profiles of all accounts of the view `fingerprint`, whose parts lie in a folder."""
-    table = connection.execute(_SUMS).to_arrow_table()
+    table = connection.sql(_SUMS).to_arrow_table()
     columns: dict[str, Ints] = {
         name: table[name].to_numpy().astype(np.int64) for name in table.column_names if name != "account"
     }
