@@ -1,0 +1,62 @@
+# Everything a person or a machine runs here. `make demo` and `make test` set up what they need, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check fast slow format bench lock clean setup setup-dev debian
+
+demo: setup ## a small world, scanned: demo/report.html
+	$(BIN)/stillwatch demo --out demo
+
+test: setup-dev debian ## everything that is tested
+	$(BIN)/python -m pytest -n 2 -rs
+
+check: setup-dev lint ## format, lint, types, fast tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+.PHONY: lint
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup-dev $(STAMP)-bench ## every ratio that the documents name, measured here
+	$(BIN)/python benchmarks/run.py
+
+setup: $(STAMP)-run
+setup-dev: $(STAMP)-dev
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh tools/debian.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+# The two sets share the project's own install; kernels are compiled into their cache here, not at the first scan.
+$(STAMP)-run: locks/run.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r locks/run.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/stillwatch warm
+	@touch $@
+
+$(STAMP)-dev: locks/dev.txt $(STAMP)-run
+	$(PIP) install --require-hashes -r locks/dev.txt
+	@touch $@
+
+$(STAMP)-bench: pyproject.toml $(STAMP)-dev
+	$(PIP) install "$$($(BIN)/python tools/extra.py bench)" || $(PIP) install $$($(BIN)/python tools/extra.py bench)
+	@touch $@
+
+debian: ## what some tests need from Debian; where it cannot be had they are skipped, and say so
+	@sh tools/debian.sh postgresql chromium || true
+
+lock: setup-dev ## new versions within the ranges of pyproject.toml
+	sh tools/lock.sh
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Writes the lock files from pyproject.toml: exact versions with hashes, and no address of any registry.
+set -e
+common="--quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-annotate"
+.venv/bin/pip-compile $common --output-file locks/run.txt pyproject.toml locks/build.in
+.venv/bin/pip-compile $common --extra dev --output-file locks/dev.txt pyproject.toml locks/build.in
