@@ -1,15 +1,15 @@
 """What can go wrong, as one tree. Every message says what, where in the user's input, and the next step.
 
-    StillwatchError                 anything that we tell a user about; the command line prints it without a traceback
-    ├── InputError                  the logs, the registry or a mapping cannot be used at all
-    │   ├── MissingSource           a path that is not there, or cannot be opened
-    │   ├── UnknownFormat           a name that is no format, or a file whose format cannot be told
-    │   └── MissingColumn           a column that the whole step needs
-    ├── OutputError                 the output folder cannot be used: other files in it, disk full, no permission
-    ├── BusyError                   another run is writing to the same place
-    └── UsageError                  options that do not go together (exit status 2)
+StillwatchError                 anything that we tell a user about; the command line prints it without a traceback
+├── InputError                  the logs, the registry or a mapping cannot be used at all
+│   ├── MissingSource           a path that is not there, or cannot be opened
+│   ├── UnknownFormat           a name that is no format, or a file whose format cannot be told
+│   └── MissingColumn           a column that the whole step needs
+├── OutputError                 the output folder cannot be used: other files in it, disk full, no permission
+├── BusyError                   another run is writing to the same place
+└── UsageError                  options that do not go together (exit status 2)
 
-    BadRecord                       one record cannot be read: it goes to quarantine, and the scan goes on
+BadRecord                       one record cannot be read: it goes to quarantine, and the scan goes on
 """
 
 from __future__ import annotations

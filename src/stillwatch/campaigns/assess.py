@@ -165,8 +165,13 @@ def _weigh(candidates: Measures, references: Measures, singles: Measures) -> lis
                     continue
                 out[row].append(
                     Evidence(
-                        family=family, axis=axis, name=registered.name, bits=bits * share, observed=observed,
-                        expected=usual[number], sentence=registered.sentence.format(observed=observed, expected=usual[number]),
+                        family=family,
+                        axis=axis,
+                        name=registered.name,
+                        bits=bits * share,
+                        observed=observed,
+                        expected=usual[number],
+                        sentence=registered.sentence.format(observed=observed, expected=usual[number]),
                     )
                 )
     return out

@@ -75,7 +75,18 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
     ).to_arrow_table()
     columns = {name: table[name].to_numpy() for name in table.column_names}
     key_hash, first, key = np.unique(columns["key"].astype(np.int64), return_index=True, return_inverse=True)
-    named = ("unit", "n", "n_single", "n_distinct", "n_out", "log_out", "n_reasoned", "log_words", "first_at", "last_at")
+    named = (
+        "unit",
+        "n",
+        "n_single",
+        "n_distinct",
+        "n_out",
+        "log_out",
+        "n_reasoned",
+        "log_words",
+        "first_at",
+        "last_at",
+    )
     return Cells(
         key=key.astype(np.int64),
         markers=np.stack([columns[f"m{bit}"].astype(np.int64) for bit in range(len(MARKERS))], axis=1),

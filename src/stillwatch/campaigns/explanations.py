@@ -24,8 +24,19 @@ class Honest:
 
 _ONE_PARTY = frozenset(
     {
-        "shared-payment", "shared-email-domain", "shared-network-prefix", "shared-client", "shared-template", "shared-tools",
-        "signup-burst", "shared-items", "shared-end-user", "handoff", "shared-rhythm", "synchrony", "succession",
+        "shared-payment",
+        "shared-email-domain",
+        "shared-network-prefix",
+        "shared-client",
+        "shared-template",
+        "shared-tools",
+        "signup-burst",
+        "shared-items",
+        "shared-end-user",
+        "handoff",
+        "shared-rhythm",
+        "synchrony",
+        "succession",
     }
 )
 
@@ -38,32 +49,99 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "agency",
         "an agency whose clients' accounts share its card, its address and its moulds",
-        frozenset({"shared-payment", "shared-network-prefix", "shared-client", "shared-template", "shared-tools", "signup-burst",
-                   "shared-email-domain", "partition", "mould-and-slots", "overlap", "single-shot"}),
+        frozenset(
+            {
+                "shared-payment",
+                "shared-network-prefix",
+                "shared-client",
+                "shared-template",
+                "shared-tools",
+                "signup-burst",
+                "shared-email-domain",
+                "partition",
+                "mould-and-slots",
+                "overlap",
+                "single-shot",
+            }
+        ),
     ),
     Honest(
         "reseller",
         "a reseller or router with many unrelated users behind it",
-        frozenset({"shared-payment", "shared-network-prefix", "shared-client", "shared-email-domain", "signup-burst", "even-load",
-                   "synchrony", "shared-rhythm", "handoff", "shared-end-user", "partition", "overlap", "reasoning-asked"}),
+        frozenset(
+            {
+                "shared-payment",
+                "shared-network-prefix",
+                "shared-client",
+                "shared-email-domain",
+                "signup-burst",
+                "even-load",
+                "synchrony",
+                "shared-rhythm",
+                "handoff",
+                "shared-end-user",
+                "partition",
+                "overlap",
+                "reasoning-asked",
+            }
+        ),
     ),
     Honest(
         "class",
         "a class of students, or a hackathon: one campus, one assignment, one week",
-        frozenset({"shared-network-prefix", "shared-email-domain", "signup-burst", "shared-template", "shared-items", "shared-client",
-                   "shared-tools", "synchrony", "shared-rhythm", "overlap", "targets", "single-shot"}),
+        frozenset(
+            {
+                "shared-network-prefix",
+                "shared-email-domain",
+                "signup-burst",
+                "shared-template",
+                "shared-items",
+                "shared-client",
+                "shared-tools",
+                "synchrony",
+                "shared-rhythm",
+                "overlap",
+                "targets",
+                "single-shot",
+            }
+        ),
     ),
     Honest(
         "evaluator",
         "people who run the same public benchmark",
-        frozenset({"shared-template", "shared-items", "shared-client", "shared-tools", "mould-and-slots", "single-shot", "targets",
-                   "reasoning-asked", "long-answers", "even-load", "overlap"}),
+        frozenset(
+            {
+                "shared-template",
+                "shared-items",
+                "shared-client",
+                "shared-tools",
+                "mould-and-slots",
+                "single-shot",
+                "targets",
+                "reasoning-asked",
+                "long-answers",
+                "even-load",
+                "overlap",
+            }
+        ),
     ),
     Honest(
         "popular tool",
         "users of one tool, who share its mould and its client",
-        frozenset({"shared-template", "shared-client", "shared-tools", "partition", "mould-and-slots", "targets", "single-shot",
-                   "reasoning-asked", "long-answers", "overlap"}),
+        frozenset(
+            {
+                "shared-template",
+                "shared-client",
+                "shared-tools",
+                "partition",
+                "mould-and-slots",
+                "targets",
+                "single-shot",
+                "reasoning-asked",
+                "long-answers",
+                "overlap",
+            }
+        ),
     ),
     Honest(
         "common cause",
@@ -73,8 +151,22 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "stolen keys",
         "a thief's traffic through accounts whose owners know nothing of it",
-        frozenset({"shared-template", "shared-client", "shared-tools", "mould-and-slots", "single-shot", "long-answers", "targets",
-                   "reasoning-asked", "even-load", "partition", "synchrony", "overlap"}),
+        frozenset(
+            {
+                "shared-template",
+                "shared-client",
+                "shared-tools",
+                "mould-and-slots",
+                "single-shot",
+                "long-answers",
+                "targets",
+                "reasoning-asked",
+                "even-load",
+                "partition",
+                "synchrony",
+                "overlap",
+            }
+        ),
     ),
 )
 

@@ -114,7 +114,8 @@ def make_tables(assessment: Assessment, context: Context, examples: dict[int, st
         exchanges=_exchanges(exchange_tables),
         links=_sorted(
             pa.table(
-                {"campaign_id": [c for c, _ in link_rows], "network_id": [n for _, n in link_rows]}, schema.FINDING_LINKS
+                {"campaign_id": [c for c, _ in link_rows], "network_id": [n for _, n in link_rows]},
+                schema.FINDING_LINKS,
             ),
             ("campaign_id", "network_id"),
         ),
@@ -134,14 +135,18 @@ def _tested(subject: Assessed, kind: str, finding_id: str | None) -> TestedGroup
 
 
 def _finding(
-    kind: str, subject: Assessed, assessment: Assessment, context: Context, scorer: Scorer, examples: dict[int, str], whole: bool
+    kind: str,
+    subject: Assessed,
+    assessment: Assessment,
+    context: Context,
+    scorer: Scorer,
+    examples: dict[int, str],
+    whole: bool,
 ) -> tuple[Finding, list[Role], pa.Table]:
     connection, cells = context.connection, context.cells
     members = subject.network.members
     rows = np.flatnonzero(np.isin(cells.unit, members)) if whole else subject.cells
-    connection.register(
-        "picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
-    )
+    connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
         "create or replace temp table picked as select k.position, k.key from keyed k semi join picked_cells p "
         "on k.key = p.key and k.unit = p.unit"
@@ -216,7 +221,9 @@ def _templates(subject: Assessed, cells: Cells, examples: dict[int, str]) -> lis
         template = int(cells.key_hash[keys[at]])
         out.append(
             TemplateExample(
-                id=f"{template & (2**64 - 1):016x}", count=int(count[at]), accounts=int(accounts[at]),
+                id=f"{template & (2**64 - 1):016x}",
+                count=int(count[at]),
+                accounts=int(accounts[at]),
                 example=examples.get(template),
             )
         )
@@ -237,9 +244,7 @@ def _claim(kind: str, accounts: int, drivers: int, n: int, first: int, last: int
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
     if kind == "campaign":
         after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
-        return (
-            f"{drivers:,} accounts that present themselves as unrelated act as one and collected {n:,} answers in {span}{after}."
-        )
+        return f"{drivers:,} accounts that present themselves as unrelated act as one and collected {n:,} answers in {span}{after}."
     if kind == "harvest":
         return f"{accounts:,} declared account collected {n:,} answers as training data in {span}: a matter of terms, not of fraud."
     return f"{accounts:,} accounts that present themselves as unrelated act as one over {span}; that they collect data is not shown."

@@ -23,7 +23,11 @@ HUB_SHARE = 0.5
 
 
 def make_pictures(
-    connection: duckdb.DuckDBPyConnection, links: Links, scorer: Scorer, members: npt.NDArray[np.int32], load: Ints,
+    connection: duckdb.DuckDBPyConnection,
+    links: Links,
+    scorer: Scorer,
+    members: npt.NDArray[np.int32],
+    load: Ints,
     labels: dict[tuple[str, int], str],
 ) -> Pictures:
     """Pictures of the finding whose exchanges are in the table `picked` (position) and accounts in `picked_units` (unit)."""
@@ -111,7 +115,10 @@ def _shares(
         elsewhere = int(degree[at] - inside[at])
         out.append(
             Share(
-                kind=KINDS[kind].label, label=label, accounts=int(inside[at]), elsewhere=elsewhere,
+                kind=KINDS[kind].label,
+                label=label,
+                accounts=int(inside[at]),
+                elsewhere=elsewhere,
                 hub=elsewhere > HUB_SHARE * degree[at],
             )
         )

@@ -57,5 +57,3 @@ def roles(subject: Assessed, cells: Cells, scorer: Scorer, first_seen: Ints, cre
 def speaks_for_itself(bits: Floats) -> bool:
     """Whether an account's own evidence comes from two families at least."""
     return int((bits >= FAMILY_BITS).sum()) >= 2
-
-

@@ -87,7 +87,9 @@ def sharing_evidence(sharing: Sharing) -> list[Evidence]:
     """The family's bits dealt to its groups of kinds in proportion to what each says of a member."""
     out = []
     for family, total in zip(FAMILIES, sharing.family_bits, strict=True):
-        groups = [g for g in range(len(GROUPS)) if FAMILIES[FAMILY_OF_GROUP[g]] == family and sharing.group_bits[g] >= 0.05]
+        groups = [
+            g for g in range(len(GROUPS)) if FAMILIES[FAMILY_OF_GROUP[g]] == family and sharing.group_bits[g] >= 0.05
+        ]
         weight = sum(float(sharing.group_bits[g]) for g in groups)
         expected = float(sharing.random[:, FAMILIES.index(family)].mean())
         for g in groups:

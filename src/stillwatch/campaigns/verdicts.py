@@ -41,7 +41,10 @@ def thresholds(n_networks: int, n_hypotheses: int, days: float, max_false: float
     margin = float(np.log2(max(n_networks, 1) / allowed))
     return Thresholds(
         coordination=float(np.log2(max(n_hypotheses, 1) / max(max_false, 1e-9))) if n_hypotheses else margin,
-        extraction=margin, margin=margin, n_tested=n_hypotheses, allowed=allowed,
+        extraction=margin,
+        margin=margin,
+        n_tested=n_hypotheses,
+        allowed=allowed,
     )
 
 

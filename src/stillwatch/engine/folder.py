@@ -36,7 +36,9 @@ def claim(out: Path) -> Iterator[Path]:
         work.mkdir(parents=True, exist_ok=True)
         handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", source=str(out), hint="choose another --out") from error
+        raise OutputError(
+            f"cannot be written: {error.strerror}", source=str(out), hint="choose another --out"
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

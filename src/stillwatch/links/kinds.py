@@ -79,7 +79,7 @@ KINDS: tuple[Kind, ...] = (
     _column("client-fingerprint", "text", "client", "client fingerprint", "client_fingerprint"),
     _column("client", "text", "client", "user agent", "client"),
     _column("sdk", "text", "client", "SDK", "sdk"),
-    _registry("signup-hour", "signup", "hour of sign-up", "created_at", "signup_hour"),
+    _registry("signup-hour", "signup", "hour of sign-up", "created_us", "signup_hour"),
     _column("end-user", "identity", "end-user", "end user", "end_user"),
     _column("session", "work", "handoff", "session", "session"),
     Kind("handoff", "work", "handoff", "conversation", ("messages",), _HANDOFF),

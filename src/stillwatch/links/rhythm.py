@@ -42,7 +42,9 @@ def _signatures(offsets, bins, weight, out):  # type: ignore[no-untyped-def]
                 bin_ = bins[at]
                 if weight[bin_] <= 0:
                     continue
-                mixed = _mix(np.uint64(bin_) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(h + 1) * np.uint64(0xD6E8FEB86659FD93))
+                mixed = _mix(
+                    np.uint64(bin_) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(h + 1) * np.uint64(0xD6E8FEB86659FD93)
+                )
                 u = (np.float64(mixed >> np.uint64(11)) + 1.0) / 9007199254740993.0
                 score = -np.log(u) / weight[bin_]
                 if score < best:

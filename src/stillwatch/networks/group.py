@@ -48,8 +48,17 @@ class Scorer:
         out = np.zeros((len(asked), len(GROUPS)))
         inside = np.ones(len(asked), bool) if units is None else np.isin(asked, members)
         score_units(
-            asked, inside, len(members), links.unit_offsets, links.unit_indicators, self._degree, links.group,
-            links.n_values, self._counts, links.n_units, out,
+            asked,
+            inside,
+            len(members),
+            links.unit_offsets,
+            links.unit_indicators,
+            self._degree,
+            links.group,
+            links.n_values,
+            self._counts,
+            links.n_units,
+            out,
         )
         clear(self._counts, touched, n)
         return out

@@ -68,8 +68,20 @@ def clear(counts, touched, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def screen(  # type: ignore[no-untyped-def]
-    which, indicator_offsets, indicator_units, unit_offsets, unit_indicators, degree, group, family, family_of_group,
-    n_values, n_units, min_bits, out_covered, out_bits,
+    which,
+    indicator_offsets,
+    indicator_units,
+    unit_offsets,
+    unit_indicators,
+    degree,
+    group,
+    family,
+    family_of_group,
+    n_values,
+    n_units,
+    min_bits,
+    out_covered,
+    out_bits,
 ):
     """For each indicator, taken as a hypothesis that its sharers act as one: how many of them other families tie.
 
@@ -101,9 +113,7 @@ def screen(  # type: ignore[no-untyped-def]
         bits = 0.0
         for m in range(size):
             one[0] = members[m]
-            score_units(
-                one, yes, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, best
-            )
+            score_units(one, yes, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, best)
             total_bits = 0.0
             for f in range(n_families):
                 if f == family[i]:
@@ -127,10 +137,31 @@ def warm() -> None:
     offsets = np.array([0, 1], np.int64)
     out = np.zeros((1, 2))
     screen(
-        i64, offsets, i32, offsets, i32, np.ones(1, np.int64), np.zeros(1, np.int8), np.zeros(1, np.int8),
-        np.zeros(2, np.int64), np.zeros((1, 2), np.int32), 1, 3.0, i64.copy(), np.zeros(1),
+        i64,
+        offsets,
+        i32,
+        offsets,
+        i32,
+        np.ones(1, np.int64),
+        np.zeros(1, np.int8),
+        np.zeros(1, np.int8),
+        np.zeros(2, np.int64),
+        np.zeros((1, 2), np.int32),
+        1,
+        3.0,
+        i64.copy(),
+        np.zeros(1),
     )
     score_units(
-        i32, np.ones(1, np.bool_), 1, offsets, i32, np.ones(1, np.int64), np.zeros(1, np.int8), np.zeros((1, 2), np.int32),
-        np.zeros(1, np.int32), 1, out,
+        i32,
+        np.ones(1, np.bool_),
+        1,
+        offsets,
+        i32,
+        np.ones(1, np.int64),
+        np.zeros(1, np.int8),
+        np.zeros((1, 2), np.int32),
+        np.zeros(1, np.int32),
+        1,
+        out,
     )

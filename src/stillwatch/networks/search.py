@@ -90,8 +90,20 @@ def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator
         return []
     covered, bits = np.zeros(len(which), np.int64), np.zeros(len(which))
     screen(
-        which, links.indicator_offsets, links.indicator_units, links.unit_offsets, links.unit_indicators, degree,
-        links.group, links.family, FAMILY_OF_GROUP, links.n_values, links.n_units, MIN_COVER_BITS, covered, bits,
+        which,
+        links.indicator_offsets,
+        links.indicator_units,
+        links.unit_offsets,
+        links.unit_indicators,
+        degree,
+        links.group,
+        links.family,
+        FAMILY_OF_GROUP,
+        links.n_values,
+        links.n_units,
+        MIN_COVER_BITS,
+        covered,
+        bits,
     )
     share = covered / degree[which]
     expected = _random_cover(links, volume, rng)

@@ -60,6 +60,9 @@ def index_accounts(
         leader[members] = members[first[inverse]]
     leaders, unit = np.unique(leader, return_inverse=True)
     return AccountIndex(
-        hashes=hashes, names=names, unit=unit.astype(np.int64), pooled=np.bincount(unit, minlength=len(leaders)) > 1,
+        hashes=hashes,
+        names=names,
+        unit=unit.astype(np.int64),
+        pooled=np.bincount(unit, minlength=len(leaders)) > 1,
         verified=verified,
     )

@@ -65,7 +65,9 @@ class Profiles:
         out: dict[str, Any] = {}
         for name in self.__slots__:
             column = getattr(self, name)[members]
-            out[name] = column.min() if name == "first_at" else column.max() if name == "last_at" else column.sum(axis=0)
+            out[name] = (
+                column.min() if name == "first_at" else column.max() if name == "last_at" else column.sum(axis=0)
+            )
         return out
 
 

@@ -7,7 +7,11 @@ from stillwatch.campaigns.registry import evidence
 
 
 @evidence(
-    "single-shot", family="appetite", axis="extraction", needs=("turns",), atlas="AML.T0024.002",
+    "single-shot",
+    family="appetite",
+    axis="extraction",
+    needs=("turns",),
+    atlas="AML.T0024.002",
     sentence="{observed:.0%} of its exchanges are first messages that nothing follows up; in honest traffic {expected:.0%}",
 )
 def single_shot(measures: Measures) -> Floats:
@@ -16,7 +20,11 @@ def single_shot(measures: Measures) -> Floats:
 
 
 @evidence(
-    "long-answers", family="appetite", axis="extraction", needs=("output_tokens",), atlas="AML.T0024.002",
+    "long-answers",
+    family="appetite",
+    axis="extraction",
+    needs=("output_tokens",),
+    atlas="AML.T0024.002",
     sentence="its answers have e^{observed:.1f} tokens in the geometric mean; honest streams e^{expected:.1f}",
 )
 def long_answers(measures: Measures) -> Floats:
@@ -25,7 +33,11 @@ def long_answers(measures: Measures) -> Floats:
 
 
 @evidence(
-    "reasoning-asked", family="appetite", axis="extraction", needs=("reasoning_tokens",), atlas="AML.T0024.002",
+    "reasoning-asked",
+    family="appetite",
+    axis="extraction",
+    needs=("reasoning_tokens",),
+    atlas="AML.T0024.002",
     sentence="{observed:.0%} of its exchanges produce reasoning; in honest traffic {expected:.0%}",
 )
 def reasoning_asked(measures: Measures) -> Floats:

@@ -7,7 +7,12 @@ from stillwatch.campaigns.registry import evidence
 
 
 @evidence(
-    "even-load", family="work", axis="coordination", needs=("account_id",), high=False, atlas="AML.T0021",
+    "even-load",
+    family="work",
+    axis="coordination",
+    needs=("account_id",),
+    high=False,
+    atlas="AML.T0021",
     sentence="exchanges an account vary by {observed:.2f} of their mean; among unrelated users of one mould by {expected:.2f}",
 )
 def even_load(measures: Measures) -> Floats:

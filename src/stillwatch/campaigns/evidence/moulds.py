@@ -7,7 +7,11 @@ from stillwatch.campaigns.registry import evidence
 
 
 @evidence(
-    "mould-and-slots", family="text", axis="extraction", needs=("prompt",), atlas="AML.T0065",
+    "mould-and-slots",
+    family="text",
+    axis="extraction",
+    needs=("prompt",),
+    atlas="AML.T0065",
     sentence="{observed:.0%} of its exchanges are fresh fillings of a mould in a first message; in honest traffic {expected:.0%}",
 )
 def mould_and_slots(measures: Measures) -> Floats:

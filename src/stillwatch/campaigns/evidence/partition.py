@@ -9,7 +9,12 @@ from stillwatch.campaigns.registry import evidence
 
 
 @evidence(
-    "partition", family="work", axis="coordination", needs=("prompt",), high=False, atlas="AML.T0024.002",
+    "partition",
+    family="work",
+    axis="coordination",
+    needs=("prompt",),
+    high=False,
+    atlas="AML.T0024.002",
     sentence="{observed:.1%} of its accounts' prompts were sent by another of them too; among unrelated users of one "
     "mould {expected:.1%}",
 )

@@ -7,7 +7,11 @@ from stillwatch.campaigns.registry import evidence
 
 
 @evidence(
-    "synchrony", family="time", axis="coordination", needs=("requested_at",), atlas="AML.T0021",
+    "synchrony",
+    family="time",
+    axis="coordination",
+    needs=("requested_at",),
+    atlas="AML.T0021",
     sentence="its accounts are active in the same ten minutes 2^{observed:.1f} times as often as everybody's rhythm "
     "explains; unrelated users of one mould 2^{expected:.1f} times",
 )

@@ -34,7 +34,11 @@ def target_shares(measures: Measures) -> dict[str, Floats]:
 
 
 @evidence(
-    "targets", family="text", axis="extraction", needs=("prompt",), atlas="AML.T0024.002",
+    "targets",
+    family="text",
+    axis="extraction",
+    needs=("prompt",),
+    atlas="AML.T0024.002",
     sentence="{observed:.0%} of its exchanges go after one capability; in honest traffic {expected:.0%}",
 )
 def targets(measures: Measures) -> Floats:

@@ -1,0 +1,158 @@
+"""`stillwatch scan LOGS...`: find campaigns in logs, and write findings and a report."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from stillwatch.campaigns.finding import Findings
+
+
+def scan(
+    logs: list[str],
+    *,
+    out: Path = Path("stillwatch-scan"),
+    format: str | None = None,
+    accounts: str | None = None,
+    mapping: Path | None = None,
+    max_false_campaigns: float = 0.05,
+    prior: float = 100.0,
+    exemplars: Literal["masked", "none"] = "masked",
+    min_accounts: int = 5,
+    key: Path | None = None,
+    pseudonymise: Path | None = None,
+    seed: int = 0,
+    memory: int = 2048,
+    threads: int = 2,
+    fail_on: Literal["campaign"] | None = None,
+    quiet: bool = False,
+    json: bool = False,
+) -> int:
+    """Find campaigns in logs, and write findings and a report.
+
+    Parameters
+    ----------
+    logs
+        Files, globs, folders, `-`, s3:// or postgresql:// addresses.
+    out
+        Folder for the findings and report.html; a finished scan in it is replaced in one step.
+    format
+        The logs' format (`stillwatch formats` lists them); guessed where it is not given.
+    accounts
+        The account registry: Parquet, CSV or NDJSON. It brings payments and times of sign-up, which no log has.
+    mapping
+        The mapping file, for the format `mapping`.
+    max_false_campaigns
+        The promise: expected number of false `campaign` findings per 30 days.
+    prior
+        Campaign accounts per million, for the shown probability only; verdicts do not use it.
+    exemplars
+        `masked` shows templates that enough accounts sent; `none` keeps no text at all.
+    min_accounts
+        Accounts that must have sent a text before it is shown.
+    key
+        File with the key for digests of messages and reasoning blocks.
+    pseudonymise
+        File with a key: ids, addresses and payments leave as keyed hashes.
+    seed
+        Seed of all random choices.
+    memory
+        Memory for the database, in MB.
+    threads
+        Threads to use.
+    fail_on
+        Exit with status 3 where a finding of this verdict is found.
+    quiet
+        Say nothing on standard error but errors.
+    json
+        Print findings.json on standard output.
+    """
+    import msgspec
+
+    from stillwatch.campaigns.finding import Findings
+    from stillwatch.errors import UsageError
+    from stillwatch.scan.options import ScanOptions
+    from stillwatch.scan.progress import Progress
+    from stillwatch.scan.run import scan as run
+    from stillwatch.sources.messages import DEFAULT_KEY
+    from stillwatch.sources.pseudonymise import read_key
+    from stillwatch.sources.reading import ReadOptions
+
+    if not 0 < max_false_campaigns <= 10:
+        raise UsageError("--max-false-campaigns must be above 0 and at most 10")
+    if not 0 < prior < 1_000_000:
+        raise UsageError("--prior must be above 0 and below a million")
+    if min_accounts < 2:
+        raise UsageError("--min-accounts must be at least 2: what one account sent is that account's own")
+    if memory < 256 or threads < 1:
+        raise UsageError("--memory must be at least 256 and --threads at least 1")
+    options = ScanOptions(
+        out=out,
+        format=format,
+        accounts=accounts,
+        max_false_campaigns=max_false_campaigns,
+        prior_per_million=prior,
+        exemplars=exemplars == "masked",
+        min_exemplar_accounts=min_accounts,
+        seed=seed,
+        memory_mb=memory,
+        threads=threads,
+        read=ReadOptions(
+            now=datetime.now(UTC),
+            key=DEFAULT_KEY if key is None else read_key(key),
+            pseudonymise=None if pseudonymise is None else read_key(pseudonymise),
+            mapping=mapping,
+        ),
+    )
+    progress = Progress(quiet=quiet, live=sys.stderr.isatty())
+    run(logs, options, progress)
+    findings = msgspec.json.decode((out / "findings.json").read_bytes(), type=Findings)
+    if json:
+        sys.stdout.write((out / "findings.json").read_text())
+    elif not quiet:
+        show(findings, msgspec.json.decode((out / "scan.json").read_bytes()), out)
+    return 3 if fail_on and any(f.verdict == fail_on for f in findings.findings) else 0
+
+
+def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
+    """Print what a scan found, for a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    counts = summary["counts"]
+    console.print(
+        f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['quarantined']:,} quarantined"
+        f" + {counts['duplicates']:,} duplicates; {summary['accounts']:,} accounts",
+        highlight=False,
+    )
+    for note in summary["notes"]:
+        console.print(Text(f"• {note}", style="yellow"))
+    kinds = Counter(finding.verdict for finding in findings.findings)
+    campaigns = [finding for finding in findings.findings if finding.verdict == "campaign"]
+    if campaigns:
+        table = Table("finding", "accounts", "exchanges", "margin", "what", title="Campaigns", title_justify="left")
+        for finding in campaigns:
+            table.add_row(
+                Text(finding.finding_id),
+                f"{finding.accounts:,}",
+                f"{finding.exchanges:,}",
+                f"{finding.margin_bits:.1f} bits",
+                Text(finding.claim),
+            )
+        console.print(table)
+    else:
+        console.print("No campaign found.", style="bold")
+    if kinds["network"]:
+        console.print(f"{kinds['network']} networks act as one, collecting data not shown: no accusation by itself.")
+    if kinds["harvest"]:
+        console.print(f"{kinds['harvest']} declared customers make training data.")
+    lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})
+    if lacking:
+        console.print(f"These logs cannot support: {', '.join(lacking)}.", style="dim")
+    console.print(Text(f"Report: {out / 'report.html'}", style="bold"))

@@ -1,0 +1,33 @@
+"""How to scan: every knob of the main job in one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stillwatch.sources.reading import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How to scan.
+
+    out: the folder for the result.  format: of the logs; guessed where None.  accounts: the registry.
+    max_false_campaigns: expected false `campaign` findings per 30 days.  prior_per_million: campaign accounts per
+    million, for the shown probability only.  min_exemplar_accounts: accounts that must have sent a text before it is
+    shown; exemplars False keeps no text at all.  seed: of every random choice.
+    read: how logs are read; its `exemplars` is set from the one here.
+    """
+
+    out: Path
+    format: str | None = None
+    accounts: str | None = None
+    max_false_campaigns: float = 0.05
+    prior_per_million: float = 100.0
+    exemplars: bool = True
+    min_exemplar_accounts: int = 5
+    seed: int = 0
+    memory_mb: int = 2048
+    threads: int = 2
+    read: ReadOptions = field(default_factory=lambda: ReadOptions(now=datetime.now(UTC)))

@@ -1,0 +1,199 @@
+"""The order of the steps: each step's tables are on disk before the next begins, and the result appears in one piece."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import __version__, schema
+from stillwatch.campaigns.assess import Assessment, assess
+from stillwatch.campaigns.cells import Cells, make_cells
+from stillwatch.campaigns.findings import Context, Tables, make_tables
+from stillwatch.campaigns.verdicts import Thresholds, thresholds, verdict
+from stillwatch.engine.database import database
+from stillwatch.engine.folder import claim, publish
+from stillwatch.engine.parts import write_table
+from stillwatch.errors import OutputError
+from stillwatch.fingerprint.names import read_names
+from stillwatch.links.links import make_links
+from stillwatch.networks.search import find_networks
+from stillwatch.profiles.index import AccountIndex, Ints
+from stillwatch.profiles.profile import make_profiles
+from stillwatch.report.write import write_report
+from stillwatch.scan.ingest import Ingested, ingest
+from stillwatch.scan.options import ScanOptions
+from stillwatch.scan.progress import Progress
+from stillwatch.scan.views import open_views
+from stillwatch.scan.words import examples, labels
+from stillwatch.sources.accounts import open_registry
+from stillwatch.sources.quarantine import Quarantine
+from stillwatch.sources.registry import formats
+from stillwatch.sources.support import missing
+from stillwatch.templates.find import find_templates
+
+
+def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = None) -> Path:
+    """Scan logs and put findings, tables and report into `options.out`; returns that folder.
+
+    Raises: StillwatchError in all its kinds, with nothing half done left in the output folder.
+    """
+    progress = progress or Progress(quiet=True)
+    options = replace(options, read=replace(options.read, exemplars=options.exemplars))
+    with claim(options.out) as work:
+        quarantine = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
+        registry_faults = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
+        registry = open_registry(
+            options.accounts, logs, as_of=options.read.now, quarantine=registry_faults, say=progress.say
+        )
+        if registry_faults.n:
+            reason = registry_faults.by_reason()[0][0]
+            progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
+        with progress.step("reading, fingerprinting"):
+            ingested = ingest(logs, work, registry, options, quarantine, progress.say, progress.count)
+        result = detect(work, registry, ingested, options, progress)
+        publish(result, options.out, work)
+    return options.out
+
+
+def detect(
+    work: Path, registry: pa.Table | None, ingested: Ingested, options: ScanOptions, progress: Progress
+) -> Path:
+    """Everything after the text was read, from a work folder's tables; returns the folder of the result."""
+    rng = np.random.default_rng(options.seed)
+    with progress.step("templates"):
+        find_templates(
+            work / "fingerprint", work / "templates", memory_mb=options.memory_mb // 2, threads=options.threads
+        )
+    with database(work, memory_mb=options.memory_mb, threads=options.threads) as connection:
+        index = open_views(connection, work, registry, read_names(work / "names", "account"))
+        with progress.step("profiles"):
+            profiles = make_profiles(connection, work / "fingerprint", index)
+        volume = np.bincount(index.unit, profiles.n, index.n_units).astype(np.int64)
+        with progress.step("links"):
+            links = make_links(connection, index)
+        with progress.step("networks"):
+            networks = find_networks(links, volume, rng)
+        with progress.step("campaigns"):
+            cells = make_cells(connection)
+            assessment = assess(connection, cells, links, networks, volume, rng)
+            first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
+            days = max((last - first) / 86_400e6, 1 / 24)
+            n_hypotheses = int((links.degree() >= 3).sum())
+            limits = thresholds(len(networks), n_hypotheses, days, options.max_false_campaigns)
+            seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
+            lacking = missing(ingested.coverage, registry, seen)
+            context = Context(
+                connection=connection,
+                cells=cells,
+                links=links,
+                index=index,
+                first_seen=_unit_min(profiles.first_at, index),
+                created=_created(connection, index),
+                volume=profiles.n,
+                labels=labels(connection, work / "names", links),
+                limits=limits,
+                days=days,
+                missing=[f"{one['evidence']}: needs {one['needs']}" for one in lacking],
+            )
+            shown = _shown_templates(assessment, cells, limits)
+            sampled = work / "sample.parquet"
+            texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
+            tables = make_tables(assessment, context, texts)
+    summary: dict[str, Any] = {
+        "stillwatch": __version__,
+        "versions": {"fingerprint": schema.FINGERPRINT_VERSION, "findings": schema.FINDINGS_VERSION},
+        "parameters": {
+            "max_false_campaigns": options.max_false_campaigns,
+            "exemplars": options.exemplars,
+            "min_exemplar_accounts": options.min_exemplar_accounts,
+            "format": options.format,
+            "pseudonymised": options.read.pseudonymise is not None,
+        },
+        "seed": options.seed,
+        "formats": ingested.formats,
+        "counts": ingested.counts,
+        "coverage": {name: round(share, 4) for name, share in ingested.coverage.items()},
+        "first_at": _iso(first),
+        "last_at": _iso(last),
+        "accounts": index.n_accounts,
+        "exchanges": ingested.counts["kept"],
+        "missing_evidence": lacking,
+        "null": {
+            "decoy_groups": int(sum(s.sharing.n_random for s in assessment.subjects)),
+            "worlds": 0,
+            "tail": "none: no piece of evidence weighs more than its null sample shows",
+            "campaign_threshold_bits": round(limits.margin, 3),
+            "coordination_threshold_bits": round(limits.coordination, 3),
+            "extraction_threshold_bits": round(limits.extraction, 3),
+        },
+        "promise": {
+            "max_false_campaigns": options.max_false_campaigns,
+            "days": round(days, 3),
+            "share_spent": round(min(days / 30.0, 1.0), 4),
+        },
+        "prior_per_million": options.prior_per_million,
+        "address_database": None,
+        "notes": [],
+    }
+    result = work / "result"
+    result.mkdir(exist_ok=True)
+    with progress.step("report"):
+        _write_result(result, work, tables, summary)
+    (result / "run.json").write_text(json.dumps({"steps": progress.rows}, indent=2) + "\n")
+    return result
+
+
+def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, Any]) -> None:
+    try:
+        (result / "findings.json").write_bytes(msgspec.json.format(msgspec.json.encode(tables.findings), indent=2))
+        write_table(tables.accounts, result / "finding_accounts.parquet")
+        write_table(tables.exchanges, result / "finding_exchanges.parquet")
+        write_table(tables.links, result / "finding_links.parquet")
+        write_table(tables.verdicts, result / "accounts.parquet")
+        quarantine = pq.read_table(work / "quarantine.parquet")
+        write_table(quarantine, result / "quarantine.parquet")
+        (result / "scan.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
+        write_report(tables.findings, summary, tables.accounts, tables.links, quarantine, result)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write: {error.strerror or error}", source=str(result), hint="free some space and scan again"
+        ) from error
+
+
+def _shown_templates(assessment: Assessment, cells: Cells, limits: Thresholds) -> list[int]:
+    """Templates of the streams that are found, for which a report shows examples."""
+    keys = [np.unique(cells.key[s.cells]) for s in assessment.subjects if verdict(s, limits) != "clear"]
+    if not keys:
+        return []
+    unique = np.unique(np.concatenate(keys))
+    return [int(hashed) for hashed in cells.key_hash[unique[cells.is_template[unique]]]]
+
+
+def _unit_min(column: Ints, index: AccountIndex) -> Ints:
+    out = np.full(index.n_units, np.iinfo(np.int64).max)
+    np.minimum.at(out, index.unit, column)
+    return out
+
+
+def _created(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Ints:
+    """When each unit's first account was opened, UTC microseconds; 0 where the registry does not say."""
+    out = np.zeros(index.n_units, np.int64)
+    table = connection.sql(
+        "select unit, min(created_us) as at from registry where created_us is not null group by unit"
+    ).to_arrow_table()
+    out[table["unit"].to_numpy()] = table["at"].to_numpy()
+    return out
+
+
+def _iso(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
