@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.explanations import weigh_explanations
+from stillwatch.campaigns.concealment import Faces, concealment
+from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
-from stillwatch.campaigns.measures import Floats, Measures, measure
+from stillwatch.campaigns.measures import Measures, measure
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -32,28 +33,37 @@ MAX_SINGLES = 8000
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """A network, or one campaign in it, with everything that speaks for and against it."""
+    """A network, or one campaign in it, with everything that speaks for and against it.
+
+    strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
+    row: its row in the candidates' measures.
+    """
 
     network_number: int
     network: Network
     stream: Stream | None
     cells: Ints
-    units: npt.NDArray[np.int64]
+    units: npt.NDArray[np.int32]
     evidence: list[Evidence]
     explanations: list[Explanation]
     sharing: Sharing
+    strangers: float
+    n_exchanges: int
     row: int
 
     @property
     def coordination_bits(self) -> float:
+        """Sum of the evidence that its accounts act as one."""
         return sum(e.bits for e in self.evidence if e.axis == "coordination")
 
     @property
     def extraction_bits(self) -> float:
+        """Sum of the evidence that it collects training data."""
         return sum(e.bits for e in self.evidence if e.axis == "extraction")
 
     @property
     def margin_bits(self) -> float:
+        """Bits over the best honest explanation."""
         return self.explanations[0].margin_bits
 
 
@@ -73,16 +83,20 @@ def assess(
     links: Links,
     networks: Sequence[Network],
     volume: npt.NDArray[np.int64],
+    faces: Faces,
+    account_unit: Ints,
     rng: np.random.Generator,
 ) -> Assessment:
-    """Every network and every stream in it, weighed."""
+    """Every network and every stream in it, weighed.
+
+    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
+    """
     groups: list[Ints] = []
     plan: list[tuple[int, Stream | None]] = []
     for number, network in enumerate(networks):
         streams = split_streams(cells, network.members, links.n_units)
-        for stream in streams:
-            groups.append(stream.cells)
-            plan.append((number, stream))
+        groups += [stream.cells for stream in streams]
+        plan += [(number, stream) for stream in streams]
         if not streams:
             groups.append(np.flatnonzero(np.isin(cells.unit, network.members)))
             plan.append((number, None))
@@ -91,21 +105,25 @@ def assess(
     references = measure(connection, cells, _references(cells, suspects))
     singles = measure(connection, cells, _singles(cells, suspects))
     scorer = Scorer.of(links)
-    sharing = [weigh_sharing(scorer, links, network, volume, rng) for network in networks]
     weighed = _weigh(candidates, references, singles)
     subjects = []
     for row, (number, stream) in enumerate(plan):
-        evidence = _combine([*sharing_evidence(sharing[number]), *weighed[row]])
+        units = np.unique(cells.unit[groups[row]]).astype(np.int32)
+        sharing = weigh_sharing(scorer, links, units, volume, rng)
+        hidden, concealed = concealment(faces, np.flatnonzero(np.isin(account_unit, units)))
+        evidence = _combine([*sharing_evidence(sharing), *weighed[row], *concealed])
         subjects.append(
             Assessed(
                 network_number=number,
                 network=networks[number],
                 stream=stream,
                 cells=groups[row],
-                units=np.unique(cells.unit[groups[row]]),
+                units=units,
                 evidence=evidence,
                 explanations=weigh_explanations(evidence),
-                sharing=sharing[number],
+                sharing=sharing,
+                strangers=hidden,
+                n_exchanges=int(cells.n[groups[row]].sum()),
                 row=row,
             )
         )
@@ -142,12 +160,14 @@ def _weigh(candidates: Measures, references: Measures, singles: Measures) -> lis
         return out
     families: dict[tuple[str, str], list[MeasuredEvidence]] = {}
     for registered in measured_evidence().values():
-        families.setdefault((registered.axis, registered.family), []).append(registered)
-    for (axis, family), members in families.items():
-        null = references if axis == "coordination" else singles
+        # What a stream collects is one fact seen many times: all of extraction is calibrated as one score.
+        together = registered.family if registered.axis == "coordination" else ""
+        families.setdefault((registered.axis, together), []).append(registered)
+    for (axis, _), members in families.items():
+        nulls = [references] if axis == "coordination" else [singles, references]
         raw, raw_null, seen, usual = [], [], [], []
         for registered in members:
-            sample = registered.number(null)
+            sample = np.concatenate([registered.number(null) for null in nulls])
             value = registered.number(candidates)
             raw.append(rank_bits_of_all(value, sample, high=registered.high))
             raw_null.append(rank_bits_of_all(sample, sample, high=registered.high))
@@ -160,33 +180,39 @@ def _weigh(candidates: Measures, references: Measures, singles: Measures) -> lis
             bits = rank_bits(float(total[row]), total_null)
             for number, registered in enumerate(members):
                 share = float(raw[number][row] / total[row])
-                observed = float(seen[number][row])
                 if share <= 0 or bits <= 0:
                     continue
+                observed, expected = registered.shown(float(seen[number][row])), registered.shown(usual[number])
                 out[row].append(
                     Evidence(
-                        family=family,
+                        family=registered.family,
                         axis=axis,
                         name=registered.name,
                         bits=bits * share,
                         observed=observed,
-                        expected=usual[number],
-                        sentence=registered.sentence.format(observed=observed, expected=usual[number]),
+                        expected=expected,
+                        sentence=registered.sentence.format(observed=observed, expected=expected),
                     )
                 )
     return out
 
 
 def _combine(evidence: list[Evidence]) -> list[Evidence]:
-    """Evidence whose bits add: a family that is measured and shared counts the better of the two, less one bit for choosing."""
-    out: list[Evidence] = []
-    for axis in ("coordination", "extraction"):
-        for family in ("text", "identity", "time", "work", "appetite"):
-            mine = [e for e in evidence if e.family == family and e.axis == axis]
-            out.extend(mine)
-    return sorted(out, key=lambda e: (e.axis, -e.bits, e.name))
+    """Evidence whose bits add up: where a coordination family is both shared and measured, the better counts.
 
-
-def extraction_null(singles: Measures) -> Floats:
-    """Number of honest streams that extraction was compared with."""
-    return singles.exchanges
+    The other says the same fact again; a negative entry takes it out of the sum.
+    """
+    overlaps = [
+        Evidence(
+            family=family,
+            axis="coordination",
+            name=OVERLAP,
+            bits=-bits,
+            observed=bits,
+            expected=0.0,
+            sentence=f"what its accounts share and what they do are one fact of the {family} family: the weaker of the "
+            "two is not counted again",
+        )
+        for family, bits in twice(evidence).items()
+    ]
+    return sorted([*evidence, *overlaps], key=lambda e: (e.axis, -e.bits, e.name))

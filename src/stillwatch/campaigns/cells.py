@@ -46,6 +46,7 @@ class Cells:
 
     @property
     def n_keys(self) -> int:
+        """Distinct keys."""
         return len(self.key_hash)
 
 

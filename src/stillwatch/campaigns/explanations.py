@@ -11,6 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.registry import measured_evidence
+from stillwatch.links.kinds import FAMILIES
+
+OVERLAP = "overlap"
+"""Name of the negative entries that keep a family from being counted twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "one organisation",
         "one company that uses several accounts without saying so",
-        _ONE_PARTY | {"even-load", "partition", "overlap"},
+        _ONE_PARTY | {"even-load", "partition"},
     ),
     Honest(
         "agency",
@@ -60,7 +65,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "shared-email-domain",
                 "partition",
                 "mould-and-slots",
-                "overlap",
                 "single-shot",
             }
         ),
@@ -81,7 +85,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "handoff",
                 "shared-end-user",
                 "partition",
-                "overlap",
                 "reasoning-asked",
             }
         ),
@@ -100,7 +103,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "shared-tools",
                 "synchrony",
                 "shared-rhythm",
-                "overlap",
                 "targets",
                 "single-shot",
             }
@@ -121,7 +123,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "reasoning-asked",
                 "long-answers",
                 "even-load",
-                "overlap",
             }
         ),
     ),
@@ -139,7 +140,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "single-shot",
                 "reasoning-asked",
                 "long-answers",
-                "overlap",
             }
         ),
     ),
@@ -164,7 +164,6 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "even-load",
                 "partition",
                 "synchrony",
-                "overlap",
             }
         ),
     ),
@@ -174,11 +173,11 @@ EXPLANATIONS: tuple[Honest, ...] = (
 def weigh_explanations(evidence: Sequence[Evidence]) -> list[Explanation]:
     """Every honest explanation, the best (smallest margin) first."""
     out = []
+    pieces = [e for e in evidence if e.name != OVERLAP]
     for honest in EXPLANATIONS:
-        fits = [e for e in evidence if e.name in honest.predicts and e.bits > 0]
-        against = [e for e in evidence if e.name not in honest.predicts and e.bits > 0]
-        negative = sum(e.bits for e in evidence if e.bits < 0 and e.name not in honest.predicts)
-        margin = sum(e.bits for e in against) + negative
+        fits = [e for e in pieces if e.name in honest.predicts]
+        against = [e for e in pieces if e.name not in honest.predicts]
+        margin = sum(e.bits for e in against) - sum(twice(against).values())
         out.append(
             Explanation(
                 name=honest.name,
@@ -188,3 +187,16 @@ def weigh_explanations(evidence: Sequence[Evidence]) -> list[Explanation]:
             )
         )
     return sorted(out, key=lambda e: (e.margin_bits, e.name))
+
+
+def twice(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """Coordination family -> bits that are in the evidence twice: as what is shared and as what is measured."""
+    known = measured_evidence()
+    out = {}
+    for family in FAMILIES:
+        mine = [e for e in evidence if e.family == family and e.axis == "coordination" and e.name != "concealment"]
+        measured = sum(e.bits for e in mine if e.name in known)
+        shared = sum(e.bits for e in mine if e.name not in known)
+        if min(measured, shared) > 0:
+            out[family] = min(measured, shared)
+    return out

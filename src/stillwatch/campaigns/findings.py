@@ -1,4 +1,4 @@
-"""Findings and their tables, from assessed groups: ids, claims, accounts, exchanges, links between campaigns and networks."""
+"""Findings and their tables, from assessed groups: ids, claims, accounts, exchanges, and what runs on which."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch import schema
@@ -16,10 +17,11 @@ from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import target_shares
 from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
+from stillwatch.campaigns.measures import Floats
 from stillwatch.campaigns.pictures import make_pictures
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.roles import Role, roles
-from stillwatch.campaigns.verdicts import Thresholds, expected_false, verdict
+from stillwatch.campaigns.verdicts import Thresholds, expected_false
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
 from stillwatch.profiles.index import AccountIndex, Ints
@@ -44,8 +46,7 @@ class Tables:
 class Context:
     """Everything that findings are written from.
 
-    first_seen, created: (n_units,) UTC microseconds.  volume: (n_accounts,) exchanges.  labels: (kind, hash) -> shown text.
-    examples: template -> masked text.  exchange_ids: the view of (position, exchange_id) in the connection.
+    first_seen, created: (n_units,) UTC microseconds.  volume: (n_accounts,) exchanges.  labels: (kind, hash) -> text.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -57,14 +58,13 @@ class Context:
     volume: Ints
     labels: dict[tuple[str, int], str]
     limits: Thresholds
-    days: float
     missing: list[str]
 
 
-def make_tables(assessment: Assessment, context: Context, examples: dict[int, str]) -> Tables:
-    """The findings of an assessment and their tables, in the order of their bits."""
+def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Context, examples: dict[int, str]) -> Tables:
+    """The findings of an assessment and their tables, in the order of their bits; verdicts: one a subject."""
     scorer = Scorer.of(context.links)
-    judged = [(verdict(subject, context.limits), subject) for subject in assessment.subjects]
+    judged = list(zip(verdicts, assessment.subjects, strict=True))
     tested = []
     findings: list[Finding] = []
     account_rows: dict[str, list[object]] = {name: [] for name in schema.FINDING_ACCOUNTS.names}
@@ -84,8 +84,8 @@ def make_tables(assessment: Assessment, context: Context, examples: dict[int, st
             continue
         if kind == "clear":
             tested.append(_tested(subject, "clear", None))
-            np.maximum.at(best, (subject.network.members, 0), subject.coordination_bits)
-            np.maximum.at(best, (subject.network.members, 1), subject.extraction_bits)
+            theirs = subject.units
+            best[theirs] = np.maximum(best[theirs], (subject.coordination_bits, subject.extraction_bits))
             continue
         whole = kind == "network"
         finding, part, picked = _finding(kind, subject, assessment, context, scorer, examples, whole)
@@ -127,8 +127,8 @@ def _tested(subject: Assessed, kind: str, finding_id: str | None) -> TestedGroup
     return TestedGroup(
         coordination_bits=round(subject.coordination_bits, 3),
         extraction_bits=round(subject.extraction_bits, 3),
-        accounts=subject.network.size,
-        exchanges=0,
+        accounts=len(subject.units),
+        exchanges=subject.n_exchanges,
         verdict=kind,
         finding_id=finding_id,
     )
@@ -159,7 +159,8 @@ def _finding(
         """
         select count(*), min(epoch_us(requested_at)), max(epoch_us(requested_at)),
             coalesce(sum(output_tokens), -1), count(output_tokens),
-            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange)) from exchanges join picked using (position)
+            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange))
+        from exchanges join picked using (position)
         """
     ).fetchone()
     network_total = connection.execute("select count(*) from exchanges join picked_units using (unit)").fetchone()
@@ -167,8 +168,8 @@ def _finding(
         raise RuntimeError("a count gave no row")
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
     picked = connection.sql(
-        "select i.exchange_id, p.key from picked p join exchange_ids i using (position) join exchanges e using (position) "
-        "order by e.requested_at, i.exchange_id"
+        "select i.exchange_id, p.key from picked p join exchange_ids i using (position) "
+        "join exchanges e using (position) order by e.requested_at, i.exchange_id"
     ).to_arrow_table()
     finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
     part = (
@@ -189,7 +190,7 @@ def _finding(
         coordination_bits=round(subject.coordination_bits, 3),
         extraction_bits=round(subject.extraction_bits, 3),
         margin_bits=round(subject.margin_bits, 3),
-        expected_false=expected_false(subject, context.limits, context.days),
+        expected_false=expected_false(subject, kind, context.limits),
         claim=_claim(kind, len(part), drivers, n, first, last, shares),
         accounts=len(part),
         exchanges=n,
@@ -244,10 +245,13 @@ def _claim(kind: str, accounts: int, drivers: int, n: int, first: int, last: int
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
     if kind == "campaign":
         after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
-        return f"{drivers:,} accounts that present themselves as unrelated act as one and collected {n:,} answers in {span}{after}."
+        who = f"{drivers:,} accounts that present themselves as unrelated act as one"
+        return f"{who} and collected {n:,} answers in {span}{after}."
     if kind == "harvest":
-        return f"{accounts:,} declared account collected {n:,} answers as training data in {span}: a matter of terms, not of fraud."
-    return f"{accounts:,} accounts that present themselves as unrelated act as one over {span}; that they collect data is not shown."
+        what = f"{n:,} answers as training data in {span}"
+        return f"{accounts:,} accounts that belong together collected {what}: a matter of terms, not of fraud."
+    who = f"{accounts:,} accounts that present themselves as unrelated act as one over {span}"
+    return f"{who}; that they collect data is not shown."
 
 
 def _finding_id(kind: str, exchange_ids: Sequence[str]) -> str:
@@ -290,7 +294,7 @@ def _exchanges(picked: list[tuple[str, pa.Table, dict[int, float]]]) -> pa.Table
     return _sorted(table, ("finding_id", "exchange_id"))
 
 
-def _verdicts(context: Context, best: np.ndarray, said: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+def _verdicts(context: Context, best: Floats, said: npt.NDArray[np.object_]) -> pa.Table:
     unit = context.index.unit
     table = pa.table(
         {

@@ -25,11 +25,12 @@ Floats = npt.NDArray[np.float64]
 class Measures:
     """One row a group. Shapes: (n_groups,) float64 unless said; NaN where the logs could not support it.
 
-    units, exchanges: how many.  unevenness: coefficient of variation of exchanges a unit.  overlap: share of the groups'
-    prompts, counted once a unit, that another unit of it sent too.  sync: log2 of coincidences of different units in the
-    same ten minutes over those expected from everybody's rhythm.  single: share without messages before.  distinct: share
-    of prompts that the same unit had not sent before.  log_out, log_words: mean ln(1 + tokens out), ln(1 + words).
-    reasoned: share with reasoning.  markers (n_groups, n_markers): share of exchanges with each.  mould: share under templates.
+    units, exchanges: how many.  unevenness: coefficient of variation of exchanges a unit.
+    overlap: share of the group's prompts, counted once a unit, that another unit of it sent too.
+    sync: log2 of coincidences of different units in the same ten minutes over those that everybody's rhythm explains.
+    single: share without messages before.  distinct: share of prompts that the same unit had not sent before.
+    log_out, log_words: mean ln(1 + tokens out), ln(1 + words).  reasoned: share with reasoning.
+    mould: share under templates.  markers (n_groups, n_markers): share of exchanges with each.
     """
 
     units: Floats
@@ -53,7 +54,8 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     rows = np.concatenate(groups).astype(np.int64) if n else np.zeros(0, np.int64)
 
     def total(column: Ints) -> Floats:
-        return np.bincount(group, column[rows], n)
+        sums: Floats = np.bincount(group, column[rows], n).astype(np.float64)
+        return sums
 
     # exchanges of each unit of each group
     pair = group * (int(cells.unit.max()) + 1 if len(cells.unit) else 1) + cells.unit[rows]
@@ -114,7 +116,8 @@ def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
             group by all
         ), everybody as (
             select bin, sum(x) as x from (
-                select unit, epoch_us(requested_at) // 600000000 as bin, least(count(*), 8) as x from exchanges group by all
+                select unit, epoch_us(requested_at) // 600000000 as bin, least(count(*), 8) as x
+                from exchanges group by all
             ) group by bin
         ), t as (select sum(x)::double as n from everybody),
         rhythm as (select sum((x / t.n) ** 2) as p2 from everybody, t),

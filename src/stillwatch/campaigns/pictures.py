@@ -30,7 +30,7 @@ def make_pictures(
     load: Ints,
     labels: dict[tuple[str, int], str],
 ) -> Pictures:
-    """Pictures of the finding whose exchanges are in the table `picked` (position) and accounts in `picked_units` (unit)."""
+    """Pictures of the finding whose exchanges are in the table `picked` and whose accounts are in `picked_units`."""
     (first, last) = _one(connection, "select min(epoch_us(requested_at)), max(epoch_us(requested_at)) from exchanges")
     hours = max((last - first) / 3.6e9, 1.0)
     bin_hours = next(h for h in (1, 3, 6, 12, 24, 72, 168, 720, 8760) if hours / h <= MAX_BINS)
@@ -85,7 +85,8 @@ def _quantiles(load: Ints) -> Ints:
 
 def _hours(connection: duckdb.DuckDBPyConnection, source: str) -> list[float]:
     rows = connection.execute(
-        f"select (epoch_us(requested_at) // 3600000000) % 24 as hour, count(*) from {source} group by hour order by hour"
+        f"select (epoch_us(requested_at) // 3600000000) % 24 as hour, count(*) from {source} "
+        "group by hour order by hour"
     ).fetchall()
     out = np.zeros(24)
     for hour, n in rows:

@@ -1,9 +1,9 @@
 """The evidence that a scan knows: one decorated function each, found here by name.
 
-An evidence is a function from the measures of groups to one number a group. It is computed alike for the candidates and for
-honest reference groups of the same traffic, and its bits are how rare the candidate's number is among those: what
-days, outages, releases and tools do to everybody is in the comparison. What accounts *share* is weighed on the links
-instead (`campaigns.sharing`).
+An evidence is a function from the measures of groups to one number a group. It is computed alike for the candidates
+and for honest reference groups of the same traffic, and its bits are how rare the candidate's number is among those:
+what days, outages, releases and tools do to everybody is in the comparison. What accounts *share* is weighed on the
+links instead (`campaigns.sharing`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class MeasuredEvidence:
     name, family, axis: where it counts.  needs: exchange columns without which it is absent.  high: whether large
     numbers speak for a campaign.  sentence: what a person reads, with {observed} and {expected} in it.
     atlas: MITRE ATLAS technique.  number: measures -> (n_groups,), NaN where it cannot be computed.
+    shown: from that number to the one that a person reads.
     """
 
     name: str
@@ -36,6 +37,7 @@ class MeasuredEvidence:
     sentence: str
     atlas: str | None
     number: Number
+    shown: Callable[[float], float]
 
 
 _EVIDENCE: dict[str, MeasuredEvidence] = {}
@@ -50,6 +52,7 @@ def evidence(
     sentence: str,
     high: bool = True,
     atlas: str | None = None,
+    shown: Callable[[float], float] = float,
 ) -> Callable[[Number], Number]:
     """Register a function of measures as the evidence of this name."""
     if axis not in AXES or family not in EVIDENCE_FAMILIES:
@@ -58,7 +61,7 @@ def evidence(
     def add(number: Number) -> Number:
         if name in _EVIDENCE:
             raise ValueError(f"evidence {name!r} is registered twice")
-        _EVIDENCE[name] = MeasuredEvidence(name, family, axis, needs, high, sentence, atlas, number)
+        _EVIDENCE[name] = MeasuredEvidence(name, family, axis, needs, high, sentence, atlas, number, shown)
         return number
 
     return add
@@ -66,6 +69,6 @@ def evidence(
 
 def measured_evidence() -> dict[str, MeasuredEvidence]:
     """Every evidence on measures by name, in the order of the documentation."""
-    from stillwatch.campaigns.evidence import appetite, even_load, moulds, partition, synchrony, targets  # noqa: F401
+    from stillwatch.campaigns.evidence import amount, appetite, even_load, moulds, partition, synchrony, targets  # noqa: F401
 
     return dict(_EVIDENCE)

@@ -11,9 +11,8 @@ from stillwatch.campaigns.calibration import rank_bits
 from stillwatch.campaigns.finding import Evidence
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
-from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer
+from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
 from stillwatch.networks.null import random_family_bits
-from stillwatch.networks.search import Network
 
 N_RANDOM = 1023
 """Random groups a network is compared with: a family's sharing can weigh 10 bits at the most."""
@@ -68,17 +67,17 @@ class Sharing:
 
 
 def weigh_sharing(
-    scorer: Scorer, links: Links, network: Network, volume: npt.NDArray[np.int64], rng: np.random.Generator
+    scorer: Scorer, links: Links, units: Units, volume: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> Sharing:
-    """Calibrated bits of each family's sharing.
+    """Calibrated bits of each family's sharing among the units of a network, or of one stream in it.
 
     Null: random groups of as many units with the same volumes, scored in the same way; the family's number is the
     mean over members of the best lift, each member left out of its own comparison.
     """
-    bits = scorer.by_group(network.members)
-    n_random = int(np.clip(MAX_WORK // max(network.size, 1), 63, N_RANDOM))
-    random = random_family_bits(links, network.size, network.members, volume, rng, n_random)
-    mean = network.family_bits()
+    bits = scorer.by_group(units)
+    n_random = int(np.clip(MAX_WORK // max(len(units), 1), 63, N_RANDOM))
+    random = random_family_bits(links, units, volume, rng, n_random)
+    mean = by_family(bits).mean(axis=0)
     family = np.array([rank_bits(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
     return Sharing(bits.mean(axis=0), (bits >= 2).mean(axis=0), family, random, n_random)
 
@@ -105,8 +104,8 @@ def sharing_evidence(sharing: Sharing) -> list[Evidence]:
                     bits=float(total) * share,
                     observed=float(sharing.group_bits[g]),
                     expected=expected,
-                    sentence=f"{sharing.covered[g]:.0%} of its accounts share {SENTENCES[name]} with others of them; an account's "
-                    f"sharing says {sharing.group_bits[g]:.1f} bits on average, in random groups {expected:.1f}",
+                    sentence=f"{sharing.covered[g]:.0%} of its accounts share {SENTENCES[name]} with others of them; "
+                    f"that says {sharing.group_bits[g]:.1f} bits of an account, in random groups {expected:.1f}",
                 )
             )
     return out

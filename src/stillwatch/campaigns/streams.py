@@ -19,6 +19,8 @@ TELLING_BITS = 2.0
 """A key is telling where the network uses it at least four times as much as others do."""
 
 MIN_KEY_UNITS = 3
+MIN_STREAM_UNITS = 4
+"""A stream of fewer accounts is one of the network's customers."""
 MIN_KEY_EXCHANGES = 5
 
 SAME_UNITS = 0.3
@@ -53,6 +55,8 @@ def split_streams(cells: Cells, members: npt.NDArray[np.int32], n_units: int) ->
     for label in np.unique(labels):
         keys = telling[labels == label]
         rows = np.flatnonzero(inside & np.isin(cells.key, keys))
+        if len(np.unique(cells.unit[rows])) < MIN_STREAM_UNITS:
+            continue
         out.append(Stream(keys, rows, lift[keys]))
     return sorted(out, key=lambda s: (-int(cells.n[s.cells].sum()), int(cells.key_hash[s.keys[0]])))
 

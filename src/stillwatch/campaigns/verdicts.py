@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from stillwatch.campaigns.assess import Assessed
+from stillwatch.campaigns.concealment import SHOWN
+from stillwatch.campaigns.finding import Evidence
 
 DAYS_OF_PROMISE = 30.0
 
@@ -15,54 +18,96 @@ MIN_FAMILIES = 2
 
 FAMILY_SPEAKS_BITS = 3.0
 
+MIN_CAMPAIGN_EXCHANGES = 200
+"""Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
+
+FALSE_NETWORKS = 1.0
+"""Expected false `network` findings per 30 days: they accuse nobody, and have a budget of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Bits a verdict takes, from the promise and the number of groups that were tested.
+    """Bits that a verdict takes.
 
-    coordination: to say that accounts act as one.  extraction: to say, of accounts that do, that they collect training
-    data.  margin: over the best honest explanation.   All are log2 of groups tested over false ones allowed.
+    coordination: to say that accounts act as one: log2 of hypotheses over false networks allowed.
+    campaign: what extraction, and the margin over the best honest explanation, must reach besides, for a stream of
+    `n_accounts` accounts; a stream of n of them needs log2(n_accounts / n) bits more.  n_streams: put to that test.
     """
 
     coordination: float
-    extraction: float
-    margin: float
-    n_tested: int
-    allowed: float
+    campaign: float
+    n_hypotheses: int
+    n_streams: int
+    n_accounts: int
+    days: float
+
+    def campaign_for(self, subject: Assessed) -> float:
+        """What a stream must reach: the promise is shared out among the streams by their accounts.
+
+        Source: Genovese, Roeder and Wasserman, False discovery control with p-value weighting, Biometrika 2006, for
+        weights that are set by what the test does not look at.
+        """
+        return self.campaign + float(np.log2(self.n_accounts / max(len(subject.units), 1)))
 
 
-def thresholds(n_networks: int, n_hypotheses: int, days: float, max_false: float) -> Thresholds:
-    """Thresholds for a scan over some days.
+def judge(
+    subjects: Sequence[Assessed], n_hypotheses: int, days: float, max_false: float
+) -> tuple[list[str], Thresholds]:
+    """The verdict on each subject, and the thresholds.
 
-    n_hypotheses: indicators that were taken as hypotheses; each could have become a network by chance.
-    n_networks: networks found; each could be taken for a campaign though it collects nothing.
+    Coordination and concealment are judged first; only what passes is put to the test of extraction, so that only
+    those tests spend the promise. The two rest on different numbers: who shares what, and what is asked.
+    n_hypotheses: indicators of which each could have become a network by chance.
     """
-    allowed = max_false * min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
-    margin = float(np.log2(max(n_networks, 1) / allowed))
-    return Thresholds(
-        coordination=float(np.log2(max(n_hypotheses, 1) / max(max_false, 1e-9))) if n_hypotheses else margin,
-        extraction=margin,
-        margin=margin,
-        n_tested=n_hypotheses,
-        allowed=allowed,
+    share = min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
+    coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
+    acts = [_acts_as_one(subject, coordination) for subject in subjects]
+    tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
+    limits = Thresholds(
+        coordination=coordination,
+        campaign=-float(np.log2(max_false * share)),
+        n_hypotheses=n_hypotheses,
+        n_streams=len(tested),
+        n_accounts=sum(len(s.units) for s in tested),
+        days=days,
     )
+    verdicts = []
+    for subject, act in zip(subjects, acts, strict=True):
+        collects = (
+            act
+            and _is_worth_testing(subject)
+            and min(subject.extraction_bits, subject.margin_bits) >= limits.campaign_for(subject)
+        )
+        verdicts.append("campaign" if collects else "network" if act else "clear")
+    return verdicts, limits
 
 
-def verdict(subject: Assessed, limits: Thresholds) -> str:
-    """campaign, network or clear: both axes for a campaign, coordination alone for a network."""
+def _is_worth_testing(subject: Assessed) -> bool:
+    return subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES
+
+
+def _acts_as_one(subject: Assessed, threshold: float) -> bool:
+    """Whether accounts act as one while they present themselves as strangers.
+
+    Where no identity is known, concealment cannot be shown: different accounts in the log are all that is known.
+    """
     families: dict[str, float] = {}
     for evidence in subject.evidence:
-        if evidence.axis == "coordination":
+        if _coordinates(evidence):
             families[evidence.family] = families.get(evidence.family, 0.0) + evidence.bits
     speaking = sum(bits >= FAMILY_SPEAKS_BITS for bits in families.values())
-    if speaking < MIN_FAMILIES or subject.coordination_bits < limits.coordination:
-        return "clear"
-    if subject.extraction_bits >= limits.extraction and subject.margin_bits >= limits.margin:
-        return "campaign"
-    return "network"
+    hidden = np.isnan(subject.strangers) or subject.strangers >= SHOWN
+    return bool(speaking >= MIN_FAMILIES and sum(families.values()) >= threshold and hidden)
 
 
-def expected_false(subject: Assessed, limits: Thresholds, days: float) -> float:
-    """False findings this strong that honest traffic like this would give in 30 days."""
-    weakest = min(subject.margin_bits, subject.coordination_bits)
-    return float(limits.n_tested * 2.0**-weakest * DAYS_OF_PROMISE / max(days, 1e-9))
+def _coordinates(evidence: Evidence) -> bool:
+    return evidence.axis == "coordination" and evidence.name != "concealment"
+
+
+def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float:
+    """False findings of this verdict, this strong, that honest traffic like this would give in 30 days."""
+    per_30_days = DAYS_OF_PROMISE / min(max(limits.days, 1e-9), DAYS_OF_PROMISE)
+    if verdict == "campaign":
+        odds = limits.n_accounts / max(len(subject.units), 1)
+        return float(odds * 2.0 ** -min(subject.margin_bits, subject.extraction_bits) * per_30_days)
+    return float(limits.n_hypotheses * 2.0**-subject.coordination_bits * per_30_days)

@@ -33,7 +33,8 @@ class Kind:
 
 
 def _column(name: str, family: str, group: str, label: str, column: str, where: str = "true") -> Kind:
-    sql = f"select unit, {column} as value, count(*) as n from exchanges where {column} is not null and {where} group by all"
+    chosen = f"{column} is not null and {where}"
+    sql = f"select unit, {column} as value, count(*) as n from exchanges where {chosen} group by all"
     return Kind(name, family, group, label, (column,), sql)
 
 

@@ -5,7 +5,6 @@ Everything after this step lives on these: it grows with (unit, indicator) pairs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -28,8 +27,8 @@ class Links:
     Shapes: unit_offsets (n_units + 1,), unit_indicators (n_links,) int32, unit_counts (n_links,) int64: indicators by
     unit, and in how many of its exchanges.  indicator_offsets (n_indicators + 1,), indicator_units (n_links,) int32:
     units by indicator.  kind (n_indicators,) int8: number in `KINDS`.  group, family (n_indicators,) int8: numbers in
-    `GROUPS`, `FAMILIES`.  value (n_indicators,) int64.  observed (n_kinds, n_units) bool: whether the unit shows the kind
-    at all.  single (n_units, n_kinds) values the unit shows of each kind, unshared ones included, int32.
+    `GROUPS`, `FAMILIES`.  value (n_indicators,) int64.  n_values (n_units, n_groups) int32: shared values that the unit
+    shows of each group of kinds.
     """
 
     unit_offsets: Ints
@@ -45,10 +44,12 @@ class Links:
 
     @property
     def n_units(self) -> int:
+        """All units, linked or not."""
         return len(self.unit_offsets) - 1
 
     @property
     def n_indicators(self) -> int:
+        """Values that two units or more show."""
         return len(self.value)
 
     def members(self, indicator: int) -> npt.NDArray[np.int32]:
@@ -73,7 +74,7 @@ select unit, value, n from (
 def make_links(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Links:
     """Links of every kind that the traffic supports.
 
-    The connection holds the views `exchanges` (fingerprints with their unit), `exchange_template`, `template`, `registry`.
+    The connection holds the views `exchanges` (fingerprints and unit), `exchange_template`, `template`, `registry`.
     """
     units, values, counts, kinds = [], [], [], []
     for number, kind in enumerate(KINDS):
@@ -123,7 +124,7 @@ def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Link
 
 def _shared(connection: duckdb.DuckDBPyConnection, kind: Kind) -> tuple[Ints, Ints, Ints]:
     table = connection.sql(_TRIM.format(sql=kind.sql, most=MAX_VALUES)).to_arrow_table()
-    return _ints(table, ("unit", "value", "n"))
+    return _ints(table, "unit"), _ints(table, "value"), _ints(table, "n")
 
 
 def _rhythm(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> tuple[Ints, Ints, Ints]:
@@ -134,10 +135,11 @@ def _rhythm(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> tuple
         select distinct unit, bin - low as bin from b, f order by unit, bin
         """
     ).to_arrow_table()
-    unit, bin_ = _ints(table, ("unit", "bin"))
+    unit, bin_ = _ints(table, "unit"), _ints(table, "bin")
     units, values = rhythm_bands(unit, bin_, index.n_units)
     return units, values, np.ones(len(units), np.int64)
 
 
-def _ints(table: pa.Table, names: Iterable[str]) -> tuple[Ints, ...]:
-    return tuple(table[name].to_numpy().astype(np.int64) for name in names)
+def _ints(table: pa.Table, name: str) -> Ints:
+    out: Ints = table[name].to_numpy().astype(np.int64)
+    return out

@@ -32,6 +32,7 @@ class Scorer:
 
     @classmethod
     def of(cls, links: Links) -> Scorer:
+        """A scorer with fresh scratch space."""
         return cls(links, links.degree(), np.zeros(links.n_indicators, np.int32))
 
     def by_group(self, members: Units, units: Units | None = None) -> Floats:
@@ -80,6 +81,6 @@ def by_family(bits: Floats) -> Floats:
     """The best group of each family, capped: (n, n_groups) -> (n, n_families)."""
     out = np.zeros((len(bits), len(FAMILIES)))
     for number in range(len(FAMILIES)):
-        columns = np.flatnonzero(FAMILY_OF_GROUP == number)
+        columns = np.flatnonzero(number == FAMILY_OF_GROUP)
         out[:, number] = bits[:, columns].max(axis=1) if len(columns) else 0.0
     return np.minimum(out, MEMBER_CAP_BITS)

@@ -60,6 +60,43 @@ def score_units(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def score_groups(  # type: ignore[no-untyped-def]
+    groups, unit_offsets, unit_indicators, degree, group, family_of_group, n_values, n_units, cap, out
+):
+    """Mean bits a member, by family (its best group of kinds, capped), of many groups of one size.
+
+    Shapes: groups (n, size) int32, sorted rows; out (n, n_families) float64.
+    """
+    n, size = groups.shape
+    n_groups, n_families = n_values.shape[1], out.shape[1]
+    counts = np.zeros(degree.shape[0], np.int32)
+    largest = 0
+    for row in range(n):
+        total = 0
+        for m in range(size):
+            total += unit_offsets[groups[row, m] + 1] - unit_offsets[groups[row, m]]
+        largest = max(largest, total)
+    touched = np.empty(largest + 1, np.int32)
+    best = np.zeros((size, n_groups))
+    yes = np.ones(size, np.bool_)
+    for row in range(n):
+        k = count_members(groups[row], unit_offsets, unit_indicators, counts, touched)
+        score_units(
+            groups[row], yes, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, best
+        )
+        clear(counts, touched, k)
+        for f in range(n_families):
+            total_bits = 0.0
+            for m in range(size):
+                top = 0.0
+                for g in range(n_groups):
+                    if family_of_group[g] == f and best[m, g] > top:
+                        top = best[m, g]
+                total_bits += min(top, cap)
+            out[row, f] = total_bits / size
+
+
+@njit(cache=True, nogil=True)
 def clear(counts, touched, n):  # type: ignore[no-untyped-def]
     """Set the touched counters back to zero."""
     for i in range(n):
@@ -85,8 +122,8 @@ def screen(  # type: ignore[no-untyped-def]
 ):
     """For each indicator, taken as a hypothesis that its sharers act as one: how many of them other families tie.
 
-    A sharer is covered when its indicators of the other families, taken together (the best of each group of kinds, the best group of each
-    family), are at least `min_bits` likelier among the sharers than outside.
+    A sharer is covered when its indicators of the other families, taken together (the best of each group of kinds, the
+    best group of each family), are at least `min_bits` likelier among the sharers than outside.
     Shapes: which (n,) indicators; out_covered (n,) int64; out_bits (n,) float64 sum of covered bits.
     """
     n_groups = n_values.shape[1]

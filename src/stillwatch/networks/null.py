@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES
 from stillwatch.links.links import Links, assemble
-from stillwatch.networks.group import Floats, Scorer, Units, by_family
+from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, Units
+from stillwatch.networks.kernels import score_groups
 from stillwatch.networks.search import Network, find_networks
 
 N_STRATA = 16
@@ -40,21 +41,40 @@ def decoy_networks(
 
 
 def random_family_bits(
-    links: Links, size: int, like: Units, volume: npt.NDArray[np.int64], rng: np.random.Generator, n: int
+    links: Links, like: Units, volume: npt.NDArray[np.int64], rng: np.random.Generator, n: int
 ) -> Floats:
     """Mean bits a member, by family, of random groups whose volumes match those of `like`.
 
     Shapes: result (n, n_families).
     """
-    scorer = Scorer.of(links)
     strata = _strata(volume)
-    pools = {int(s): np.flatnonzero(strata == s) for s in np.unique(strata[like])}
-    want = {s: int((strata[like] == s).sum()) for s in pools}
+    drawn = [
+        _draw(np.flatnonzero(strata == stratum), int((strata[like] == stratum).sum()), n, rng)
+        for stratum in np.unique(strata[like])
+    ]
+    members = np.sort(np.concatenate(drawn, axis=1), axis=1).astype(np.int32)
     out = np.zeros((n, len(FAMILIES)))
-    for row in range(n):
-        members = np.concatenate([rng.choice(pools[s], want[s], replace=False) for s in pools])
-        out[row] = by_family(scorer.by_group(np.sort(members).astype(np.int32))).mean(axis=0)
+    score_groups(
+        members,
+        links.unit_offsets,
+        links.unit_indicators,
+        links.degree(),
+        links.group,
+        FAMILY_OF_GROUP,
+        links.n_values,
+        links.n_units,
+        MEMBER_CAP_BITS,
+        out,
+    )
     return out
+
+
+def _draw(pool: npt.NDArray[np.int64], size: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """`n` samples of `size` from a pool, each without repetition: windows of permutations of the pool. Shape (n, size)."""
+    at_once = len(pool) // size
+    rounds = -(-n // at_once)
+    windows = [rng.permutation(pool)[: at_once * size].reshape(at_once, size) for _ in range(rounds)]
+    return np.concatenate(windows)[:n]
 
 
 def _strata(volume: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

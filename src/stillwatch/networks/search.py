@@ -19,6 +19,7 @@ from stillwatch.links.kinds import FAMILIES
 from stillwatch.links.links import Links
 from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
 from stillwatch.networks.kernels import screen
+from stillwatch.networks.split import split
 
 MIN_UNITS = 4
 """Fewer accounts are a family or a fail-over pair far oftener than a campaign."""
@@ -51,6 +52,7 @@ class Network:
 
     @property
     def size(self) -> int:
+        """Units in it."""
         return len(self.members)
 
     def family_bits(self) -> Floats:
@@ -79,7 +81,9 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
             continue
         networks.append(network)
         taken[network.members] = len(networks) - 1
-    return _merge(scorer, networks)
+    parts = [part for network in _merge(scorer, networks) for part in split(scorer, network.members)]
+    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in parts if len(part) >= MIN_UNITS]
+    return sorted(whole, key=lambda n: (-float(n.bits.sum()), n.members.tobytes()))
 
 
 def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Units]:
@@ -165,7 +169,7 @@ def refine(scorer: Scorer, core: Units) -> Network | None:
     links = scorer.links
     members = np.sort(core).astype(np.int32)
     scores = by_family(scorer.by_group(members))
-    for round_ in range(ROUNDS):
+    for _ in range(ROUNDS):
         candidates = _neighbours(scorer, members)
         if len(candidates) == 0:
             return None

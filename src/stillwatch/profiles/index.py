@@ -32,10 +32,12 @@ class AccountIndex:
 
     @property
     def n_accounts(self) -> int:
+        """Accounts seen in the traffic."""
         return len(self.hashes)
 
     @property
     def n_units(self) -> int:
+        """Accounts, those of one declared organisation counted once."""
         return len(self.pooled)
 
     def codes(self, hashes: Ints) -> Ints:

@@ -19,7 +19,7 @@ def add_projections(account, projection, use, sums, squares, counts):  # type: i
             continue
         a = account[row]
         counts[a] += 1
-        total = 0
+        total = np.int64(0)
         for d in range(dims):
             value = np.int64(projection[row, d])
             sums[a, d] += value

@@ -32,11 +32,11 @@ class Profiles:
 
     n: exchanges kept.  n_single: those with no message before the last.  n_tool: whose last message is a tool's result.
     n_text: with a prompt.  n_distinct: distinct prompts.  n_trajectories: agent loops and chats counted once.
-    n_reasoned: with reasoning tokens, or a reasoning block given out.  n_refused: finished by a filter.  n_failed: status 400 and over.
-    tokens_out; n_out: with a count of them.  log_out: sum of 1000 ln(1 + tokens out).  log_words: the same of prompt words.
+    n_reasoned: with reasoning tokens, or a reasoning block given out.  n_failed: status 400 and over.
+    tokens_out; n_out: with a count of them.  log_out: sum of 1000 ln(1 + tokens out).  log_words: of prompt words.
     n_limit: exchanges that set max_tokens; log_limit.  n_cold: temperature set.  first_at, last_at: UTC microseconds.
-    hours (n_accounts, 24).  markers (n_accounts, N_MARKERS).  projection (n_accounts, 64), squares, n_projected: over first
-    messages only.  span_hours: active hours.  models: distinct models.
+    hours (n_accounts, 24).  markers (n_accounts, N_MARKERS).  projection (n_accounts, 64), squares, n_projected: over
+    first messages only.  span_hours: active hours.  models: distinct models.
     """
 
     n: Ints
@@ -119,7 +119,8 @@ def make_profiles(connection: duckdb.DuckDBPyConnection, fingerprints: Path, ind
 
 def filled(column: pa.ChunkedArray, value: object) -> npt.NDArray[Any]:
     """A column as numpy, nulls replaced."""
-    return pc.fill_null(column, pa.scalar(value, column.type)).to_numpy()
+    values: npt.NDArray[Any] = pc.fill_null(column, pa.scalar(value, column.type)).to_numpy()
+    return values
 
 
 def matrix(column: pa.ChunkedArray, kind: type) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -133,7 +134,7 @@ def matrix(column: pa.ChunkedArray, kind: type) -> tuple[npt.NDArray[Any], npt.N
     if data is None:
         return np.zeros((len(array), width // np.dtype(kind).itemsize), kind), present
     raw = np.frombuffer(data, np.uint8)[array.offset * width : (array.offset + len(array)) * width]
-    out = raw.reshape(len(array), width).view(kind)
+    out: npt.NDArray[Any] = raw.reshape(len(array), width).view(kind)
     if not present.all():
         out = np.where(present[:, None], out, np.zeros(1, kind))
     return out, present

@@ -1,4 +1,4 @@
-"""What a person sees while a scan runs: the step, its rate and its time, on a terminal; nothing that a pipe would see."""
+"""What a person sees while a scan runs: the step, its rate and its time."""
 
 from __future__ import annotations
 

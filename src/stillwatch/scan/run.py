@@ -1,4 +1,4 @@
-"""The order of the steps: each step's tables are on disk before the next begins, and the result appears in one piece."""
+"""The order of the steps: each step's tables are on disk before the next, and the result appears in one piece."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from stillwatch import __version__, schema
 from stillwatch.campaigns.assess import Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
+from stillwatch.campaigns.concealment import read_faces
 from stillwatch.campaigns.findings import Context, Tables, make_tables
-from stillwatch.campaigns.verdicts import Thresholds, thresholds, verdict
+from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -65,9 +66,7 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
     return options.out
 
 
-def detect(
-    work: Path, registry: pa.Table | None, ingested: Ingested, options: ScanOptions, progress: Progress
-) -> Path:
+def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: ScanOptions, progress: Progress) -> Path:
     """Everything after the text was read, from a work folder's tables; returns the folder of the result."""
     rng = np.random.default_rng(options.seed)
     with progress.step("templates"):
@@ -85,11 +84,12 @@ def detect(
             networks = find_networks(links, volume, rng)
         with progress.step("campaigns"):
             cells = make_cells(connection)
-            assessment = assess(connection, cells, links, networks, volume, rng)
+            faces = read_faces(connection, index)
+            assessment = assess(connection, cells, links, networks, volume, faces, index.unit, rng)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
-            limits = thresholds(len(networks), n_hypotheses, days, options.max_false_campaigns)
+            verdicts, limits = judge(assessment.subjects, n_hypotheses, days, options.max_false_campaigns)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing(ingested.coverage, registry, seen)
             context = Context(
@@ -102,13 +102,12 @@ def detect(
                 volume=profiles.n,
                 labels=labels(connection, work / "names", links),
                 limits=limits,
-                days=days,
                 missing=[f"{one['evidence']}: needs {one['needs']}" for one in lacking],
             )
-            shown = _shown_templates(assessment, cells, limits)
+            shown = _shown_templates(assessment, verdicts, cells)
             sampled = work / "sample.parquet"
             texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
-            tables = make_tables(assessment, context, texts)
+            tables = make_tables(assessment, verdicts, context, texts)
     summary: dict[str, Any] = {
         "stillwatch": __version__,
         "versions": {"fingerprint": schema.FINGERPRINT_VERSION, "findings": schema.FINDINGS_VERSION},
@@ -132,9 +131,11 @@ def detect(
             "decoy_groups": int(sum(s.sharing.n_random for s in assessment.subjects)),
             "worlds": 0,
             "tail": "none: no piece of evidence weighs more than its null sample shows",
-            "campaign_threshold_bits": round(limits.margin, 3),
+            "streams_tested": limits.n_streams,
+            "accounts_tested": limits.n_accounts,
+            "campaign_threshold_bits": round(limits.campaign, 3),
             "coordination_threshold_bits": round(limits.coordination, 3),
-            "extraction_threshold_bits": round(limits.extraction, 3),
+            "extraction_threshold_bits": round(limits.campaign, 3),
         },
         "promise": {
             "max_false_campaigns": options.max_false_campaigns,
@@ -170,9 +171,10 @@ def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, A
         ) from error
 
 
-def _shown_templates(assessment: Assessment, cells: Cells, limits: Thresholds) -> list[int]:
+def _shown_templates(assessment: Assessment, verdicts: Sequence[str], cells: Cells) -> list[int]:
     """Templates of the streams that are found, for which a report shows examples."""
-    keys = [np.unique(cells.key[s.cells]) for s in assessment.subjects if verdict(s, limits) != "clear"]
+    found = [s for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
+    keys = [np.unique(cells.key[s.cells]) for s in found]
     if not keys:
         return []
     unique = np.unique(np.concatenate(keys))

@@ -62,7 +62,7 @@ def open_views(
 
 
 def registry_view(rows: pa.Table | None, place: Ints, index: AccountIndex) -> pa.Table:
-    """What is asked of the registry, by unit: payment, e-mail domain, prefix and hour of sign-up, each as text and hash.
+    """What is asked of the registry, by unit: payment, e-mail domain, prefix and hour of sign-up, as text and hash.
 
     place: (n_rows,) which account of the index a row is.
     """

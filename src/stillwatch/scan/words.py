@@ -37,7 +37,9 @@ SAMPLES = 24
 def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> dict[tuple[str, int], str]:
     """(kind, hash) -> the text to show, for the values that links share and for all models."""
     out: dict[tuple[str, int], str] = {}
-    models = connection.sql("select distinct model from fingerprint order by model").to_arrow_table()["model"].to_numpy()
+    models = (
+        connection.sql("select distinct model from fingerprint order by model").to_arrow_table()["model"].to_numpy()
+    )
     for value, text in lookup(names, "model", models).items():
         out["model", value] = text
     for number, kind in enumerate(KINDS):

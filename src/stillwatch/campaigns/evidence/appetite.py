@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from stillwatch.campaigns.measures import Floats, Measures
 from stillwatch.campaigns.registry import evidence
 
@@ -12,7 +14,7 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("turns",),
     atlas="AML.T0024.002",
-    sentence="{observed:.0%} of its exchanges are first messages that nothing follows up; in honest traffic {expected:.0%}",
+    sentence="{observed:.0%} of its exchanges are first messages; in honest streams {expected:.0%}",
 )
 def single_shot(measures: Measures) -> Floats:
     """Share of exchanges without a message before.   Null: streams of single honest accounts."""
@@ -25,7 +27,8 @@ def single_shot(measures: Measures) -> Floats:
     axis="extraction",
     needs=("output_tokens",),
     atlas="AML.T0024.002",
-    sentence="its answers have e^{observed:.1f} tokens in the geometric mean; honest streams e^{expected:.1f}",
+    sentence="its answers have {observed:,.0f} tokens in the geometric mean; those of honest streams {expected:,.0f}",
+    shown=math.expm1,
 )
 def long_answers(measures: Measures) -> Floats:
     """Mean ln(1 + tokens out).   Null: streams of single honest accounts."""

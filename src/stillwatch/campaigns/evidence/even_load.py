@@ -13,7 +13,7 @@ from stillwatch.campaigns.registry import evidence
     needs=("account_id",),
     high=False,
     atlas="AML.T0021",
-    sentence="exchanges an account vary by {observed:.2f} of their mean; among unrelated users of one mould by {expected:.2f}",
+    sentence="exchanges an account vary by {observed:.2f} of their mean; among users of one mould by {expected:.2f}",
 )
 def even_load(measures: Measures) -> Floats:
     """Coefficient of variation of exchanges an account.

@@ -19,7 +19,7 @@ from stillwatch.campaigns.registry import evidence
     "mould {expected:.1%}",
 )
 def partition(measures: Measures) -> Floats:
-    """Share of (account, prompt) pairs whose prompt another account of the group sent too; students and evaluators overlap.
+    """Share of (account, prompt) pairs whose prompt another account sent too; students and evaluators overlap.
 
     Null: groups of unrelated accounts that use one mould: where those do not overlap either, it weighs nothing.
     Needs 30 prompts or more.

@@ -1,4 +1,4 @@
-"""Synchrony: activity of different accounts that falls into the same minutes beyond what everybody's rhythm explains."""
+"""Synchrony: accounts that are active in the same minutes, beyond what everybody's rhythm explains."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from stillwatch.campaigns.registry import evidence
     axis="coordination",
     needs=("requested_at",),
     atlas="AML.T0021",
-    sentence="its accounts are active in the same ten minutes 2^{observed:.1f} times as often as everybody's rhythm "
-    "explains; unrelated users of one mould 2^{expected:.1f} times",
+    sentence="its accounts are active in the same ten minutes {observed:,.1f} times as often as everybody's rhythm "
+    "explains; strangers with one mould {expected:,.1f} times",
+    shown=lambda bits: 2.0**bits,
 )
 def synchrony(measures: Measures) -> Floats:
     """log2 of coincidences of different accounts in bins of ten minutes, over the chance of them.

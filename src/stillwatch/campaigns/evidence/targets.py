@@ -42,5 +42,6 @@ def target_shares(measures: Measures) -> dict[str, Floats]:
     sentence="{observed:.0%} of its exchanges go after one capability; in honest traffic {expected:.0%}",
 )
 def targets(measures: Measures) -> Floats:
-    """Share of the strongest target.   Null: streams of single honest accounts; the best of all targets on both sides."""
-    return np.max(list(target_shares(measures).values()), axis=0)
+    """Share of the strongest target.   Null: honest streams; the best of all targets on both sides."""
+    best: Floats = np.max(list(target_shares(measures).values()), axis=0)
+    return best

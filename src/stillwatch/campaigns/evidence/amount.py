@@ -1,0 +1,28 @@
+"""Amount: how many answers a stream collected that nobody had before."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stillwatch.campaigns.measures import Floats, Measures
+from stillwatch.campaigns.registry import evidence
+
+
+@evidence(
+    "fresh-answers",
+    family="appetite",
+    axis="extraction",
+    needs=("account_id",),
+    atlas="AML.T0024.002",
+    sentence="it collected {observed:,.0f} answers to first messages not sent before; honest streams {expected:,.0f}",
+    shown=math.expm1,
+)
+def fresh_answers(measures: Measures) -> Floats:
+    """ln(1 + exchanges x share of prompts not sent before x share without a message before).
+
+    Null: streams of single honest accounts and of groups that use one mould. Without text every prompt counts.
+    """
+    fresh = np.where(np.isnan(measures.distinct), 1.0, measures.distinct)
+    return np.log1p(measures.exchanges * fresh * measures.single)
