@@ -1,0 +1,391 @@
+"""Pictures as SVG, drawn at write time from Vega-Lite, in colours that the page decides (light, dark, print)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+import vl_convert
+from markupsafe import Markup
+
+from stillwatch.campaigns.finding import Finding, TestedGroup
+from stillwatch.report.text import bits, count, parse_time, share, short, shown_id
+
+Spec = dict[str, Any]
+
+VERSION = "6.4"
+"""Vega-Lite's version: named, so that a newer converter draws the same picture."""
+
+VERDICTS = ("campaign", "harvest", "network", "clear")
+WIDTH = 620
+NARROW = 300
+GROUPS_DRAWN_ONE_BY_ONE = 1500
+"""Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
+
+_CONFIG: Spec = {
+    "background": None,
+    "padding": 4,
+    "font": "sans-serif",
+    "aria": False,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--soft)",
+        "titleColor": "var(--soft)",
+        "titleFontWeight": "normal",
+        "titleFontSize": 12,
+        "labelFontSize": 12,
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+    },
+    "axisX": {"grid": False},
+    "legend": {
+        "labelColor": "var(--ink)",
+        "titleColor": "var(--soft)",
+        "labelFontSize": 12,
+        "symbolStrokeWidth": 0,
+        "orient": "top",
+        "title": None,
+        "labelLimit": 200,
+        "columns": 3,
+        "symbolType": "square",
+    },
+    "text": {"color": "var(--ink)", "fontSize": 12},
+}
+
+_NOISE = re.compile(
+    r' (?:pointer-events="none"|opacity="1"|xmlns:xlink="[^"]*"|version="1\.1"|class="[^"]*"'
+    r'|role="[^"]*"|aria-[a-z]+="[^"]*"|font-family="[^"]*")'
+)
+_EMPTY = re.compile(r'<path(?: d="(?:M0,0h0v0h0Z)?"| display="none")+/>|<g></g>')
+_DECIMALS = re.compile(r"(\d+\.\d\d)\d+")
+
+
+def draw(spec: Spec, title: str, description: str) -> Markup:
+    """An inline SVG of a specification, with its title and description for those who do not see it."""
+    raw = vl_convert.vegalite_to_svg(
+        {"background": "transparent", "config": _CONFIG, **spec}, vl_version=VERSION, allowed_base_urls=[]
+    )
+    body = _DECIMALS.sub(r"\1", _NOISE.sub("", raw))
+    for _ in range(4):
+        body = _EMPTY.sub("", body)
+    opening = body.index(">") + 1
+    return Markup(
+        body[: opening - 1]
+        + f' role="img" aria-label="{escape(title)}: {escape(description)}"><title>{escape(title)}</title>'
+        + body[opening:]
+    )
+
+
+def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: float, names: dict[str, str]) -> Markup:
+    """Every tested group by its bits on both axes, with the bits that a verdict takes.
+
+    names: finding_id -> what the page calls it, for campaigns and harvests.
+    """
+    points = _points(tested, names)
+    by_verdict = Counter(group.verdict for group in tested)
+    present = [verdict for verdict in VERDICTS if by_verdict[verdict]]
+    right = max([p["x"] for p in points] + [coordination * 1.25, 1.0])
+    top = max([p["y"] for p in points] + [extraction * 1.25, 1.0])
+    scale_x = {"domain": [min(0.0, *(p["x"] for p in points)) if points else 0.0, right * 1.04]}
+    scale_y = {"domain": [min(0.0, *(p["y"] for p in points)) if points else 0.0, top * 1.08]}
+    x = {"field": "x", "type": "quantitative", "title": "coordination, bits →", "scale": scale_x}
+    y = {"field": "y", "type": "quantitative", "title": "extraction, bits →", "scale": scale_y}
+    corner = {
+        "type": "rect",
+        "color": "var(--campaign)",
+        "opacity": 0.07,
+    }
+    corners = [
+        {"x": scale_x["domain"][1], "y": scale_y["domain"][1], "t": "campaign", "a": "right", "b": "top"},
+        {"x": scale_x["domain"][1], "y": scale_y["domain"][0], "t": "network", "a": "right", "b": "bottom"},
+        {"x": scale_x["domain"][0], "y": scale_y["domain"][1], "t": "harvest", "a": "left", "b": "top"},
+    ]
+    layers: list[Spec] = [
+        {
+            "data": {"values": [{"x": coordination, "y": extraction}]},
+            "mark": corner,
+            "encoding": {"x": x, "y": y, "x2": {"datum": right * 1.04}, "y2": {"datum": top * 1.08}},
+        },
+        {
+            "data": {"values": [{"x": coordination}]},
+            "mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"},
+            "encoding": {"x": x},
+        },
+        {
+            "data": {"values": [{"y": extraction}]},
+            "mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"},
+            "encoding": {"y": y},
+        },
+        *(
+            {
+                "data": {"values": [one]},
+                "mark": {
+                    "type": "text",
+                    "align": one["a"],
+                    "baseline": one["b"],
+                    "dx": -5 if one["a"] == "right" else 5,
+                    "dy": 5 if one["b"] == "top" else -5,
+                    "color": "var(--soft)",
+                    "fontStyle": "italic",
+                },
+                "encoding": {"x": x, "y": y, "text": {"field": "t"}},
+            }
+            for one in corners
+        ),
+        {
+            "data": {"values": points},
+            "mark": {"type": "point", "filled": True, "opacity": 0.85, "stroke": "var(--paper)", "strokeWidth": 0.7},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "size": {
+                    "field": "size",
+                    "type": "quantitative",
+                    "legend": None,
+                    "scale": {
+                        "type": "sqrt",
+                        "domain": [1, max([p["size"] for p in points] + [2])],
+                        "range": [28, 420],
+                    },
+                },
+                "color": {
+                    "field": "verdict",
+                    "type": "nominal",
+                    "scale": {"domain": present, "range": [f"var(--{v})" for v in present]},
+                },
+                "shape": {
+                    "field": "verdict",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {
+                        "domain": list(VERDICTS),
+                        "range": ["diamond", "triangle-up", "circle", "circle"],
+                    },
+                },
+                "order": {"field": "rank", "type": "quantitative"},
+            },
+        },
+        {
+            "data": {"values": [p for p in points if p["name"]]},
+            "mark": {"type": "text", "dy": -13, "fontWeight": "bold"},
+            "encoding": {"x": x, "y": y, "text": {"field": "name"}},
+        },
+    ]
+    said = ", ".join(f"{by_verdict[v]:,} {v}" for v in present) or "none"
+    spec = {"width": WIDTH, "height": 330, "layer": layers}
+    return draw(
+        spec,
+        "The two axes",
+        f"{count(len(tested), 'tested group')} by coordination and extraction: {said}. A campaign takes "
+        f"{bits(coordination)} bits of coordination and {bits(extraction)} bits of extraction.",
+    )
+
+
+def _points(tested: Sequence[TestedGroup], names: dict[str, str]) -> list[Spec]:
+    if len(tested) <= GROUPS_DRAWN_ONE_BY_ONE:
+        return [
+            {
+                "x": group.coordination_bits,
+                "y": group.extraction_bits,
+                "size": max(group.accounts, 1),
+                "verdict": group.verdict,
+                "rank": -VERDICTS.index(group.verdict) if group.verdict in VERDICTS else -9,
+                "name": names.get(group.finding_id or "", ""),
+            }
+            for group in tested
+        ]
+    cells: Counter[tuple[float, float, str]] = Counter()
+    named = []
+    for group in tested:
+        if group.finding_id in names:
+            named.append(group)
+        else:
+            cell = (round(group.coordination_bits * 2) / 2, round(group.extraction_bits * 2) / 2, group.verdict)
+            cells[cell] += 1
+    return [
+        {"x": x, "y": y, "size": n, "verdict": verdict, "rank": -9, "name": ""}
+        for (x, y, verdict), n in sorted(cells.items())
+    ] + _points(named[:GROUPS_DRAWN_ONE_BY_ONE], names)
+
+
+def timeline(finding: Finding) -> Markup | None:
+    """Exchanges of the finding over time, and what else its accounts did; None without data."""
+    rows = []
+    for start, inside, beside in finding.pictures.timeline:
+        at = parse_time(start)
+        if at is None:
+            continue
+        ends = (at + timedelta(hours=finding.pictures.bin_hours)).isoformat()
+        rows.append({"t": at.isoformat(), "e": ends, "a": 0, "b": inside, "what": "this finding"})
+        if beside:
+            rows.append({"t": at.isoformat(), "e": ends, "a": inside, "b": inside + beside, "what": "other traffic"})
+    if not rows:
+        return None
+    spec = {
+        "width": WIDTH,
+        "height": 150,
+        "data": {"values": rows},
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {**_time_axis("t"), "axis": {**_TIME, "labelBound": True}},
+            "x2": {"field": "e"},
+            "y": {"field": "a", "type": "quantitative", "title": f"exchanges per {_bin(finding.pictures.bin_hours)}"},
+            "y2": {"field": "b"},
+            "color": {
+                "field": "what",
+                "type": "nominal",
+                "scale": {
+                    "domain": ["this finding", "other traffic"],
+                    "range": [f"var(--{_colour(finding)})", "var(--clear)"],
+                },
+            },
+        },
+    }
+    peak = max(inside for _, inside, _ in finding.pictures.timeline)
+    return draw(spec, "Over time", f"at most {peak:,} exchanges per {_bin(finding.pictures.bin_hours)}")
+
+
+_TIME: Spec = {"format": "%-d %b", "tickCount": 6, "title": None, "labelOverlap": "greedy"}
+
+
+def _time_axis(field: str) -> Spec:
+    return {"field": field, "type": "temporal", "scale": {"type": "utc"}}
+
+
+def _bin(hours: float) -> str:
+    named = {1.0: "hour", 24.0: "day", 168.0: "week", 720.0: "30 days", 8760.0: "year"}
+    return named.get(hours, f"{hours:g} hours")
+
+
+def _colour(finding: Finding) -> str:
+    return finding.verdict if finding.verdict in VERDICTS else "clear"
+
+
+def load(finding: Finding) -> Markup | None:
+    """Exchanges of each account, from the busiest to the least; None for fewer than two accounts."""
+    values = sorted(finding.pictures.load, reverse=True)
+    if len(values) < 2:
+        return None
+    step = max(len(values) // 400, 1)
+    kept = values[::step]
+    rows = [{"p": i / (len(kept) - 1) * 100, "n": n} for i, n in enumerate(kept)]
+    mean = sum(values) / len(values)
+    axis = {"title": "accounts, from the busiest to the least, %"}
+    x = {"field": "p", "type": "quantitative", "scale": {"domain": [0, 100]}, "axis": axis}
+    y = {"field": "n", "type": "quantitative", "title": "exchanges an account", "scale": {"domainMin": 0}}
+    spec = {
+        "width": NARROW,
+        "height": 150,
+        "layer": [
+            {
+                "data": {"values": rows},
+                "mark": {"type": "area", "color": f"var(--{_colour(finding)})", "opacity": 0.75},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"values": [{"n": mean, "t": f"mean {short(mean)}"}]},
+                "layer": [
+                    {"mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--ink)"}, "encoding": {"y": y}},
+                    {
+                        "mark": {"type": "text", "align": "right", "dy": -7, "x": "width"},
+                        "encoding": {"y": y, "text": {"field": "t"}},
+                    },
+                ],
+            },
+        ],
+    }
+    median = values[len(values) // 2]
+    return draw(
+        spec,
+        "Load over accounts",
+        f"from {values[0]:,} down to {values[-1]:,} exchanges, half of them {median:,} or more",
+    )
+
+
+def hours(finding: Finding) -> Markup | None:
+    """Share of exchanges by hour of the day, beside everybody's; None without data."""
+    both = finding.pictures.hours
+    if len(both) != 2 or any(len(line) != 24 for line in both):
+        return None
+    names = ("this finding", "all traffic")
+    rows = [
+        {"h": hour, "s": value, "who": name}
+        for name, line in zip(names, both, strict=True)
+        for hour, value in [*enumerate(line), (24, line[0])]
+    ]
+    spec = {
+        "width": NARROW,
+        "height": 150,
+        "data": {"values": rows},
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
+        "encoding": {
+            "x": {
+                "field": "h",
+                "type": "quantitative",
+                "scale": {"domain": [0, 24]},
+                "axis": {"values": [0, 6, 12, 18, 24], "title": "hour of the day, UTC"},
+            },
+            "y": {"field": "s", "type": "quantitative", "axis": {"format": ".0%", "title": "share of exchanges"}},
+            "color": {
+                "field": "who",
+                "type": "nominal",
+                "scale": {"domain": list(names), "range": [f"var(--{_colour(finding)})", "var(--clear)"]},
+            },
+        },
+    }
+    busiest = max(range(24), key=lambda hour: both[0][hour])
+    return draw(
+        spec,
+        "Hours of the day",
+        f"busiest hour {busiest:02d} UTC with {share(both[0][busiest])} of its exchanges, "
+        f"{share(both[1][busiest])} of everybody's",
+    )
+
+
+def models(finding: Finding) -> Markup | None:
+    """Exchanges a day by model; None without data."""
+    rows = []
+    totals: Counter[str] = Counter()
+    for start, model, n in finding.pictures.models:
+        at = parse_time(start)
+        if at is None:
+            continue
+        name = shown_id(model)[:40]
+        totals[name] += n
+        rows.append({"t": at.isoformat(), "e": (at + timedelta(days=1)).isoformat(), "model": name, "n": n})
+    if not rows:
+        return None
+    names = [name for name, _ in totals.most_common()]
+    spec = {
+        "width": NARROW,
+        "height": 150,
+        "data": {"values": rows},
+        "transform": [
+            {
+                "stack": "n",
+                "groupby": ["t"],
+                "as": ["a", "b"],
+                "sort": [{"field": "model", "order": "ascending"}],
+            }
+        ],
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {**_time_axis("t"), "axis": {**_TIME, "tickCount": 4}},
+            "x2": {"field": "e"},
+            "y": {"field": "a", "type": "quantitative", "title": "exchanges per day"},
+            "y2": {"field": "b"},
+            "color": {
+                "field": "model",
+                "type": "nominal",
+                "scale": {"domain": names, "range": [f"var(--m{i % 7})" for i in range(len(names))]},
+                "legend": {"columns": 2, "labelLimit": 150},
+            },
+        },
+    }
+    said = ", ".join(f"{name} {n / max(sum(totals.values()), 1):.0%}" for name, n in totals.most_common(7))
+    return draw(spec, "Models over time", said)

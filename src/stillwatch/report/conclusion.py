@@ -1,0 +1,138 @@
+"""The scan in one sentence, and what that sentence may not hide: what was tested, what could not be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
+from stillwatch.report.summary import ScanSummary
+from stillwatch.report.text import bits, count, listed, rate, spelled
+
+ACCUSED = ("driver", "carrier")
+"""Roles that count among a campaign's accounts; an owner whose key was stolen is a victim, adjacent is not accused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """headline: one sentence.  details: what belongs beside it, a sentence each."""
+
+    headline: str
+    details: list[str]
+
+
+def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Conclusion:
+    """What the scan comes to. members: `schema.FINDING_ACCOUNTS`."""
+    by_verdict = {v: [f for f in findings.findings if f.verdict == v] for v in ("campaign", "network", "harvest")}
+    campaigns, networks, harvests = by_verdict["campaign"], by_verdict["network"], by_verdict["harvest"]
+    details: list[str] = []
+    if campaigns:
+        headline = _campaigns(campaigns, members)
+        stolen = _distinct(members, campaigns, ("stolen",))
+        if stolen:
+            details.append(
+                f"{count(stolen, 'account')} look like stolen keys: their owners' own traffic goes on beside the "
+                "campaign's, and the owners are victims."
+                if stolen > 1
+                else "One account looks like a stolen key: its owner's own traffic goes on beside the campaign's, and "
+                "the owner is a victim."
+            )
+        adjacent = _distinct(members, campaigns, ("adjacent",))
+        if adjacent:
+            details.append(f"{count(adjacent, 'account')} near them lack evidence of their own and are not accused.")
+    elif networks or harvests:
+        headline = "No extraction campaign was found."
+    else:
+        headline = "Nothing was found: no campaign, no network, no harvest."
+    if networks:
+        details.append(
+            f"{spelled(len(networks)).capitalize()} {'group' if len(networks) == 1 else 'groups'} of accounts act as "
+            "one while presenting themselves as unrelated. That they collect training data is not shown: resellers, "
+            "classes and fraud rings look like this too, and a network is no accusation."
+        )
+    if harvests:
+        details.append(
+            f"{spelled(len(harvests)).capitalize()} declared "
+            f"{'customer makes' if len(harvests) == 1 else 'customers make'} training data in the open: a matter of "
+            "terms, not of fraud."
+        )
+    if not campaigns:
+        details += could_have_found(findings, summary)
+    return Conclusion(headline, details)
+
+
+def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
+    """What a scan without a campaign shows and does not show: how strong one had to be, and how near anything came."""
+    null = summary.null
+    out = [
+        f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
+        f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
+        f"{bits(null.campaign_threshold_bits)} bits. Weaker or smaller ones, and any that leave no trace in the "
+        "columns below, would have been missed."
+    ]
+    clear = [group for group in findings.tested if group.verdict == "clear"]
+    if clear:
+        best = max(clear, key=lambda group: _nearness(group, summary))
+        others = "group was" if len(findings.tested) == 1 else "groups were"
+        out.append(
+            f"{len(findings.tested):,} {others} tested. The nearest that stayed clear, of "
+            f"{count(best.accounts, 'account')}, reached {bits(best.coordination_bits)} bits of coordination and "
+            f"{bits(best.extraction_bits)} of extraction."
+        )
+    elif not findings.tested:
+        out.append("No group of accounts shared enough to be worth a test.")
+    if summary.missing_evidence:
+        names = [one.evidence for one in summary.missing_evidence]
+        verb = "is" if len(names) == 1 else "are"
+        out.append(f"What the logs could not support, {listed(names, 4)}, {verb} listed under coverage.")
+    return out
+
+
+def promise_in_words(summary: ScanSummary) -> str:
+    """What the promise means at this size."""
+    promise = summary.promise
+    each = rate(promise.max_false_campaigns)
+    spent = promise.max_false_campaigns * promise.share_spent
+    if promise.max_false_campaigns <= 0:
+        return "The scan was told to allow no false campaign at all."
+    months = 1 / promise.max_false_campaigns
+    often = f"one false campaign in {months:,.0f} such months" if months >= 2 else f"{each} false campaigns a month"
+    return (
+        f"If everybody here is honest, scans of this traffic are to raise {each} false campaigns per 30 days on "
+        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of it, over {count(summary.accounts, 'account')} "
+        f"and {count(summary.exchanges, 'exchange')}."
+    )
+
+
+def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
+    accounts = _distinct(members, campaigns, ACCUSED) or sum(f.accounts for f in campaigns)
+    answers = sum(f.exchanges for f in campaigns)
+    targets: dict[str, float] = {}
+    for finding in campaigns:
+        for name, part in finding.targets.items():
+            targets[name] = targets.get(name, 0.0) + part * finding.exchanges
+    after = sorted((t for t in targets if targets[t] >= 0.2 * answers), key=lambda t: -targets[t])
+    aim = f", mostly for {listed(after, 2)}" if after else ""
+    if len(campaigns) == 1:
+        return (
+            f"One extraction campaign was found: {count(accounts, 'account')} that present themselves as unrelated act "
+            f"as one and collected {count(answers, 'answer')}{aim}."
+        )
+    return (
+        f"{spelled(len(campaigns)).capitalize()} extraction campaigns were found: {count(accounts, 'account')} that "
+        f"present themselves as unrelated act as {spelled(len(campaigns))} groups and collected "
+        f"{count(answers, 'answer')}{aim}."
+    )
+
+
+def _distinct(members: pa.Table, findings: list[Finding], roles: tuple[str, ...]) -> int:
+    ids = pa.array([finding.finding_id for finding in findings], pa.string())
+    mine = pc.and_(pc.is_in(members["finding_id"], ids), pc.is_in(members["role"], pa.array(roles)))
+    return int(pc.count_distinct(members.filter(mine)["account_id"]).as_py())
+
+
+def _nearness(group: TestedGroup, summary: ScanSummary) -> float:
+    need_c, need_e = summary.null.coordination_threshold_bits, summary.null.extraction_threshold_bits
+    return min(group.coordination_bits / max(need_c, 1e-9), 1.0) + min(group.extraction_bits / max(need_e, 1e-9), 1.0)

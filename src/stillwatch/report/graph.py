@@ -1,0 +1,92 @@
+"""Who shares what, as a small graph: all accounts in one node, what they share beside it, hubs folded and greyed."""
+
+from __future__ import annotations
+
+from html import escape
+
+from markupsafe import Markup
+
+from stillwatch.campaigns.finding import Finding, Share
+from stillwatch.report.text import count, shown_id
+
+WIDTH = 520
+ROW = 42
+MAX_DRAWN = 12
+_LEFT, _RIGHT = 78, 196
+_LABEL_CHARS = 30
+
+
+def shares_graph(finding: Finding, accounts: int) -> Markup | None:
+    """An inline SVG of what a finding's accounts share; None where they share nothing that can be shown.
+
+    accounts: of the finding's network, that shares are parts of.
+    """
+    telling = [share for share in finding.pictures.shares if not share.hub]
+    hubs = [share for share in finding.pictures.shares if share.hub]
+    if not telling and not hubs:
+        return None
+    drawn = telling[:MAX_DRAWN]
+    whole = max([accounts, *(share.accounts for share in finding.pictures.shares)])
+    folded = _folded(telling[MAX_DRAWN:], hubs)
+    height = max(ROW * (len(drawn) + len(folded)) + 10, 120)
+    middle = height / 2
+    edges, nodes = [], []
+    for row, share in enumerate(drawn):
+        y = 5 + ROW * (row + 0.5)
+        edges.append(_edge(middle, y, share.accounts / whole, ""))
+        nodes.append(_node(y, share, whole))
+    for row, (label, under) in enumerate(folded, len(drawn)):
+        y = 5 + ROW * (row + 0.5)
+        edges.append(_edge(middle, y, 0.05, " dashed"))
+        nodes.append(
+            f'<circle class="hub" cx="{_RIGHT}" cy="{y:.1f}" r="7"/>'
+            f'<text class="faint" x="{_RIGHT + 14}" y="{y - 2:.1f}">{escape(label)}</text>'
+            f'<text class="small faint" x="{_RIGHT + 14}" y="{y + 13:.1f}">{escape(under)}</text>'
+        )
+    title = f"{count(accounts, 'account')} and {count(len(telling), 'thing')} that they share"
+    said = "; ".join(f"{s.kind} {shown_id(s.label)}: {s.accounts:,} of them, {s.elsewhere:,} others" for s in drawn)
+    return Markup(
+        f'<svg class="graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
+        f'height="{height:.0f}" role="img" aria-label="{escape(title)}. {escape(said)}"><title>{escape(title)}</title>'
+        f"{''.join(edges)}"
+        f'<circle class="bundle {escape(finding.verdict)}" cx="{_LEFT - 30}" cy="{middle:.1f}" r="40"/>'
+        f'<text class="bundle" x="{_LEFT - 30}" y="{middle:.1f}" text-anchor="middle">{accounts:,}</text>'
+        f'<text class="bundle small" x="{_LEFT - 30}" y="{middle + 15:.1f}" text-anchor="middle">'
+        f"{'account' if accounts == 1 else 'accounts'}</text>"
+        f"{''.join(nodes)}</svg>"
+    )
+
+
+def _edge(y0: float, y1: float, part: float, extra: str) -> str:
+    x0, x1 = _LEFT + 10, _RIGHT
+    bend = (x0 + x1) / 2
+    width = 1 + 7 * min(max(part, 0.0), 1.0)
+    return (
+        f'<path class="edge{extra}" d="M{x0},{y0:.1f}C{bend:.0f},{y0:.1f} {bend:.0f},{y1:.1f} {x1},{y1:.1f}" '
+        f'stroke-width="{width:.1f}"/>'
+    )
+
+
+def _node(y: float, share: Share, whole: int) -> str:
+    label = shown_id(share.label)
+    if len(label) > _LABEL_CHARS:
+        label = label[: _LABEL_CHARS - 1] + "…"
+    elsewhere = "nobody else" if share.elsewhere == 0 else f"{count(share.elsewhere, 'other')} elsewhere"
+    return (
+        f'<circle class="thing" cx="{_RIGHT}" cy="{y:.1f}" r="7"/>'
+        f'<text x="{_RIGHT + 14}" y="{y - 2:.1f}">{escape(share.kind)} '
+        f'<tspan class="mono">{escape(label)}</tspan></text>'
+        f'<text class="small" x="{_RIGHT + 14}" y="{y + 13:.1f}">'
+        f"{share.accounts:,} of {whole:,} accounts, {elsewhere}</text>"
+    )
+
+
+def _folded(more: list[Share], hubs: list[Share]) -> list[tuple[str, str]]:
+    out = []
+    if more:
+        out.append((f"{len(more)} more", "each says less than those above"))
+    if hubs:
+        kinds = list(dict.fromkeys(share.kind for share in hubs))
+        name = "hub" if len(hubs) == 1 else "hubs"
+        out.append((f"{len(hubs)} {name}: {', '.join(kinds)}"[:52], "strangers share these too: no evidence"))
+    return out

@@ -1,0 +1,92 @@
+"""What a scan says of itself, as `scan.json` holds it: what it read, what it could not see, and what it promises.
+
+`schemas/scan.schema.json` is the JSON Schema of the same shape. Fields that a scan adds later are no fault here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions of the shapes that a scan writes."""
+
+    fingerprint: int
+    findings: int
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scan was told."""
+
+    max_false_campaigns: float
+    exemplars: bool
+    min_exemplar_accounts: int
+    format: str | None = None
+    pseudonymised: bool = False
+
+
+class RowCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of the logs: read = kept + quarantined + duplicates."""
+
+    read: int
+    kept: int
+    quarantined: int
+    duplicates: int
+
+    @property
+    def add_up(self) -> bool:
+        """Whether nothing is lost."""
+        return self.read == self.kept + self.quarantined + self.duplicates
+
+
+class MissingEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence that the logs could not support, the columns it needs, and how to turn them on."""
+
+    evidence: str
+    needs: str
+    turn_on: str = ""
+
+
+class NullSample(msgspec.Struct, frozen=True, kw_only=True):
+    """What candidates were compared with, and the bits that a verdict takes.
+
+    decoy_groups: random groups that went through the same scoring.  worlds: whole decoy scans.  tail: what of the
+    sample's tail is extrapolated.
+    """
+
+    decoy_groups: int
+    worlds: int
+    tail: str
+    campaign_threshold_bits: float
+    coordination_threshold_bits: float
+    extraction_threshold_bits: float
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """The one promise: expected false campaigns per 30 days, and how much of it these days spend."""
+
+    max_false_campaigns: float
+    days: float
+    share_spent: float
+
+
+class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `scan.json`. coverage: column -> share of rows that fill it. Times are UTC ISO."""
+
+    stillwatch: str
+    versions: Versions
+    parameters: Parameters
+    seed: int
+    counts: RowCounts
+    coverage: dict[str, float]
+    first_at: str
+    last_at: str
+    accounts: int
+    exchanges: int
+    null: NullSample
+    promise: Promise
+    prior_per_million: float
+    formats: list[str] | dict[str, int] = msgspec.field(default_factory=list)
+    missing_evidence: list[MissingEvidence] = msgspec.field(default_factory=list)
+    address_database: str | dict[str, str] | None = None
+    notes: list[str] = msgspec.field(default_factory=list)

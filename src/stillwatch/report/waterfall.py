@@ -1,0 +1,108 @@
+"""The sum behind a verdict, step by step, from the prior to what is left over the best honest explanation.
+
+Data apart from picture: the page and the terminal draw the same steps. Source of the picture: splink's waterfall chart
+(Linacre et al., probabilistic record linkage after Fellegi and Sunter).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stillwatch.campaigns.finding import Evidence, Explanation, Finding
+
+PRIOR_FACTORS = (0.1, 1.0, 10.0)
+"""A probability is shown only with its prior, at a tenth, one and ten times it."""
+
+NOT_ITEMISED_BITS = 0.05
+"""A difference between an axis's bits and the sum of its pieces that rounding does not explain."""
+
+AXES = ("coordination", "extraction")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the sum, from `begin` to `end` in running bits.
+
+    kind: prior, evidence, overlap, rest, subtotal, honest or total.
+    """
+
+    kind: str
+    name: str
+    family: str
+    axis: str
+    bits: float
+    begin: float
+    end: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """A probability with its prior, campaign accounts per million."""
+
+    prior_per_million: float
+    p: float
+
+
+def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
+    """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, total."""
+    at = prior_bits(prior_per_million)
+    steps = [
+        Step(
+            "prior", "prior", "", "", at, 0.0, at,
+            f"before any evidence: {prior_per_million:,.10g} campaign accounts in a million",
+        )
+    ]  # fmt: skip
+    for axis, said in zip(AXES, (finding.coordination_bits, finding.extraction_bits), strict=True):
+        begin_axis = at
+        for piece in pieces(finding, axis):
+            kind = "overlap" if piece.bits < 0 else "evidence"
+            steps.append(Step(kind, piece.name, piece.family, axis, piece.bits, at, at + piece.bits, piece.sentence))
+            at += piece.bits
+        rest = said - (at - begin_axis)
+        if abs(rest) > NOT_ITEMISED_BITS:
+            steps.append(Step("rest", "not itemised", "", axis, rest, at, at + rest, "bits that no piece accounts for"))
+            at += rest
+        steps.append(Step("subtotal", axis, "", axis, at - begin_axis, begin_axis, at, f"all {axis} evidence"))
+    best = best_explanation(finding)
+    taken = finding.margin_bits - finding.coordination_bits - finding.extraction_bits
+    if abs(taken) > NOT_ITEMISED_BITS:
+        name = best.name if best else "honest explanations"
+        said_of_it = (
+            f"what “{name}” would show as well, and so speaks against nobody"
+            if taken < 0
+            else f"what speaks against “{name}” besides"
+        )
+        steps.append(Step("honest", name, "", "", taken, at, at + taken, said_of_it))
+        at += taken
+    sentence = "log2 of the odds that are left: the probability below is this number"
+    steps.append(Step("total", "total", "", "", at, 0.0, at, sentence))
+    return steps
+
+
+def pieces(finding: Finding, axis: str) -> list[Evidence]:
+    """The evidence of an axis, the strongest first and what is taken away last."""
+    mine = [piece for piece in finding.evidence if piece.axis == axis]
+    return sorted(mine, key=lambda piece: (piece.bits < 0, -piece.bits, piece.name))
+
+
+def best_explanation(finding: Finding) -> Explanation | None:
+    """The honest explanation that leaves least: the one to beat."""
+    return min(finding.explanations, key=lambda one: (one.margin_bits, one.name), default=None)
+
+
+def prior_bits(prior_per_million: float) -> float:
+    """log2 of the prior odds."""
+    share = min(max(prior_per_million / 1e6, 1e-12), 1 - 1e-12)
+    return math.log2(share / (1 - share))
+
+
+def chances(finding: Finding, prior_per_million: float) -> list[Chance]:
+    """Probability that the finding is what it says rather than its best honest explanation, at three priors."""
+    out = []
+    for factor in PRIOR_FACTORS:
+        prior = prior_per_million * factor
+        log_odds = min(max(prior_bits(prior) + finding.margin_bits, -500.0), 500.0)
+        out.append(Chance(prior, 1.0 / (1.0 + 2.0**-log_odds)))
+    return out
