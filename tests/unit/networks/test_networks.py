@@ -1,0 +1,151 @@
+"""Networks on links made by hand: colluders are found, hubs are not, and decoys are empty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.links.kinds import KINDS
+from stillwatch.links.links import Links, assemble
+from stillwatch.networks.null import decoy_networks, random_family_bits
+from stillwatch.networks.search import Network, find_networks
+
+KIND = {kind.name: number for number, kind in enumerate(KINDS)}
+N = 4000
+
+
+class Made:
+    """Links under construction."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.rows: list[np.ndarray] = []
+        everybody = np.arange(N)
+        self.add(everybody, "template", self.rng.zipf(1.5, N) % 300)
+        self.add(everybody, "client", self.rng.zipf(1.6, N) % 100)
+        self.add(everybody, "prefix", self.rng.integers(0, 1600, N))
+        self.add(everybody, "email-domain", self.rng.zipf(1.8, N) % 500)
+        self.free = self.rng.permutation(N)
+
+    def take(self, n: int) -> np.ndarray:
+        """Accounts that nobody else has taken."""
+        taken, self.free = self.free[:n], self.free[n:]
+        return np.sort(taken)
+
+    def add(self, units: np.ndarray, kind: str, values: object) -> None:
+        """Units show values of a kind."""
+        column = np.broadcast_to(values, len(units))
+        self.rows.append(np.stack([units, np.full(len(units), KIND[kind]), column]))
+
+    def links(self) -> Links:
+        """The links so far."""
+        unit, kind, value = np.unique(np.concatenate(self.rows, axis=1), axis=1)
+        return assemble(unit, kind, value, np.ones(len(unit), np.int64), N)
+
+    def find(self) -> list[Network]:
+        """The networks of the links so far."""
+        volume = self.rng.lognormal(3, 1, N).astype(np.int64)
+        return find_networks(self.links(), volume, self.rng)
+
+
+HANDFUL = 5
+"""Candidates of so few accounts come about by chance; they are weighed, and not found."""
+
+
+def sizes(networks: list[Network]) -> list[int]:
+    """Sizes of the candidates that are more than a handful."""
+    return [network.size for network in networks if network.size > HANDFUL]
+
+
+def campaign(made: Made, n: int, *, mould: int, accounts_a_card: int, exits: int) -> np.ndarray:
+    """Accounts that share a mould, a few cards and a pool of exits."""
+    units = made.take(n)
+    made.add(units, "template", mould)
+    made.add(units, "payment", mould + 1000 + np.arange(n) // accounts_a_card)
+    made.add(units, "prefix", mould + 5000 + made.rng.integers(0, exits, n))
+    return units
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_colluders_of_two_sizes_are_found_whole_and_pure(seed: int) -> None:
+    """A campaign of 200 accounts and one of 20 come out as two networks, without strangers."""
+    made = Made(seed)
+    planted = [
+        campaign(made, 200, mould=900_000, accounts_a_card=5, exits=20),
+        campaign(made, 20, mould=800_000, accounts_a_card=4, exits=3),
+    ]
+    found = made.find()
+    for units in planted:
+        best = max(found, key=lambda network: len(np.intersect1d(network.members, units)))
+        hits = len(np.intersect1d(best.members, units))
+        assert hits >= 0.95 * len(units)
+        assert hits >= 0.95 * best.size
+
+
+def test_a_campus_is_no_network_however_dense() -> None:
+    """Sixty students behind one address, each with work of his own, share one fact and are left alone."""
+    made = Made(4)
+    students = made.take(60)
+    made.add(students, "prefix", 999_999)
+    made.add(students, "email-domain", 999_999)
+    assert sizes(made.find()) == []
+
+
+def test_users_of_a_popular_tool_are_no_network() -> None:
+    """Five hundred users of one tool share its mould, its tools and its client, which is one fact."""
+    made = Made(5)
+    users = made.take(500)
+    for kind in ("template", "tools", "client"):
+        made.add(users, kind, 999_999)
+    assert sizes(made.find()) == []
+
+
+def test_a_mould_keeps_its_weight_however_many_share_it() -> None:
+    """A third of all accounts collude: their mould is no hub."""
+    made = Made(6)
+    units = campaign(made, N // 3, mould=900_000, accounts_a_card=5, exits=60)
+    found = made.find()
+    hits = [len(np.intersect1d(network.members, units)) for network in found]
+    assert max(hits) >= 0.95 * len(units)
+
+
+def test_pairs_that_use_one_tool_are_not_tied_to_each_other() -> None:
+    """Fail-over pairs share cards two by two; a tool that they all use makes no network of them."""
+    made = Made(7)
+    pairs = made.take(40)
+    made.add(pairs, "payment", 999_000 + np.arange(40) // 2)
+    made.add(pairs, "prefix", 999_000 + np.arange(40) // 2)
+    everybody = np.arange(0, N, 10)
+    made.add(np.union1d(pairs, everybody), "tools", 999_999)
+    assert sizes(made.find()) == []
+
+
+def test_decoys_of_a_world_with_a_campaign_hold_none() -> None:
+    """Dealing each family to other accounts of like volume leaves nothing to find."""
+    made = Made(8)
+    campaign(made, 200, mould=900_000, accounts_a_card=5, exits=20)
+    volume = made.rng.lognormal(3, 1, N).astype(np.int64)
+    worlds = decoy_networks(made.links(), volume, made.rng, 3)
+    assert [size for networks in worlds for size in sizes(networks)] == []
+
+
+def test_the_same_links_and_seed_give_the_same_networks() -> None:
+    """Nothing but the links and the seed decides."""
+
+    def once() -> list[bytes]:
+        made = Made(9)
+        campaign(made, 100, mould=900_000, accounts_a_card=5, exits=10)
+        return [network.members.tobytes() for network in made.find()]
+
+    assert once() == once()
+
+
+def test_random_groups_share_little() -> None:
+    """The null of sharing: groups drawn by volume say less than a bit a member."""
+    made = Made(10)
+    volume = made.rng.lognormal(3, 1, N).astype(np.int64)
+    like = np.arange(50, dtype=np.int32)
+    bits = random_family_bits(made.links(), like, volume, made.rng, 64)
+    assert bits.shape == (64, 4)
+    assert bits.max() < 3
+    assert np.median(bits) < 1
