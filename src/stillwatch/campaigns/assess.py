@@ -52,6 +52,11 @@ class Assessed:
     row: int
 
     @property
+    def whole(self) -> bool:
+        """Whether it is a network with all its traffic, and no stream in one."""
+        return self.stream is None
+
+    @property
     def coordination_bits(self) -> float:
         """Sum of the evidence that its accounts act as one."""
         return sum(e.bits for e in self.evidence if e.axis == "coordination")
@@ -95,11 +100,8 @@ def assess(
     plan: list[tuple[int, Stream | None]] = []
     for number, network in enumerate(networks):
         streams = split_streams(cells, network.members, links.n_units)
-        groups += [stream.cells for stream in streams]
-        plan += [(number, stream) for stream in streams]
-        if not streams:
-            groups.append(np.flatnonzero(np.isin(cells.unit, network.members)))
-            plan.append((number, None))
+        groups += [np.flatnonzero(np.isin(cells.unit, network.members)), *(stream.cells for stream in streams)]
+        plan += [(number, None), *((number, stream) for stream in streams)]
     suspects = np.unique(np.concatenate([n.members for n in networks])) if networks else np.zeros(0, np.int32)
     candidates = measure(connection, cells, groups)
     references = measure(connection, cells, _references(cells, suspects))

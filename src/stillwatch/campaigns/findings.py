@@ -20,7 +20,7 @@ from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, Tes
 from stillwatch.campaigns.measures import Floats
 from stillwatch.campaigns.pictures import make_pictures
 from stillwatch.campaigns.registry import measured_evidence
-from stillwatch.campaigns.roles import Role, roles
+from stillwatch.campaigns.roles import Role, members, roles
 from stillwatch.campaigns.verdicts import Thresholds, expected_false
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
@@ -61,98 +61,116 @@ class Context:
     missing: list[str]
 
 
-def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Context, examples: dict[int, str]) -> Tables:
-    """The findings of an assessment and their tables, in the order of their bits; verdicts: one a subject."""
-    scorer = Scorer.of(context.links)
-    judged = list(zip(verdicts, assessment.subjects, strict=True))
-    tested = []
-    findings: list[Finding] = []
-    account_rows: dict[str, list[object]] = {name: [] for name in schema.FINDING_ACCOUNTS.names}
-    exchange_tables, link_rows = [], []
-    rank = {"campaign": 0, "network": 1, "harvest": 2, "clear": 3}
-    order = sorted(
-        range(len(judged)),
-        key=lambda i: (rank[judged[i][0]], -(judged[i][1].coordination_bits + judged[i][1].extraction_bits), i),
-    )
-    network_ids: dict[int, str] = {}
-    best = np.zeros((context.index.n_units, 2))
-    said = np.full(context.index.n_units, "clear", dtype=object)
-    for at in order:
-        kind, subject = judged[at]
-        if kind == "network" and subject.network_number in network_ids:
-            tested.append(_tested(subject, "network", network_ids[subject.network_number]))
-            continue
-        if kind == "clear":
-            tested.append(_tested(subject, "clear", None))
-            theirs = subject.units
-            best[theirs] = np.maximum(best[theirs], (subject.coordination_bits, subject.extraction_bits))
-            continue
-        whole = kind == "network"
-        finding, part, picked = _finding(kind, subject, assessment, context, scorer, examples, whole)
-        findings.append(finding)
-        tested.append(_tested(subject, kind, finding.finding_id))
-        if whole:
-            network_ids[subject.network_number] = finding.finding_id
+class _Book:
+    """The findings' tables while they are written, campaigns before the networks that they run on."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.findings: list[Finding] = []
+        self.tested: list[TestedGroup] = []
+        self.accounts: dict[str, list[object]] = {name: [] for name in schema.FINDING_ACCOUNTS.names}
+        self.exchanges: list[tuple[str, pa.Table, dict[int, float]]] = []
+        self.links: list[tuple[str, str]] = []
+        self.best = np.zeros((context.index.n_units, 2))
+        self.said = np.full(context.index.n_units, "clear", dtype=object)
+
+    def weigh(self, subject: Assessed, verdict: str, finding_id: str | None) -> None:
+        """Note a tested group, and its bits for its accounts."""
+        units = subject.units
+        self.best[units] = np.maximum(self.best[units], (subject.coordination_bits, subject.extraction_bits))
+        self.tested.append(
+            TestedGroup(
+                coordination_bits=round(subject.coordination_bits, 3),
+                extraction_bits=round(subject.extraction_bits, 3),
+                accounts=len(units),
+                exchanges=subject.n_exchanges,
+                verdict=verdict,
+                finding_id=finding_id,
+            )
+        )
+
+    def enter(self, finding: Finding, part: Sequence[Role]) -> None:
+        """Note a finding and who has which part in it."""
+        self.findings.append(finding)
+        index = self.context.index
         for role in part:
-            for account in np.flatnonzero(context.index.unit == role.unit):
-                account_rows["finding_id"].append(finding.finding_id)
-                account_rows["account_id"].append(context.index.names[int(account)])
-                account_rows["role"].append(role.role)
-                account_rows["bits"].append(round(role.bits, 3))
-            if role.role in ("driver", "carrier"):
-                best[role.unit] = np.maximum(best[role.unit], (subject.coordination_bits, subject.extraction_bits))
-                if rank[kind if role.role == "driver" else "network"] < rank[said[role.unit]]:
-                    said[role.unit] = kind if role.role == "driver" else "network"
-        if kind == "campaign":
-            exchange_tables.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
-            if subject.network_number not in network_ids:
-                network_ids[subject.network_number] = _finding_id("network", [finding.finding_id])
-            link_rows.append((finding.finding_id, network_ids[subject.network_number]))
-    return Tables(
-        findings=Findings(schema_version=schema.FINDINGS_VERSION, findings=findings, tested=tested),
-        accounts=_sorted(pa.table(account_rows, schema.FINDING_ACCOUNTS), ("finding_id", "account_id")),
-        exchanges=_exchanges(exchange_tables),
-        links=_sorted(
-            pa.table(
-                {"campaign_id": [c for c, _ in link_rows], "network_id": [n for _, n in link_rows]},
-                schema.FINDING_LINKS,
-            ),
-            ("campaign_id", "network_id"),
-        ),
-        verdicts=_verdicts(context, best, said),
-    )
+            for account in np.flatnonzero(index.unit == role.unit):
+                self.accounts["finding_id"].append(finding.finding_id)
+                self.accounts["account_id"].append(index.names[int(account)])
+                self.accounts["role"].append(role.role)
+                self.accounts["bits"].append(round(role.bits, 3))
+            if role.role in ("driver", "carrier") and self.said[role.unit] != "campaign":
+                self.said[role.unit] = finding.verdict
+
+    def tables(self) -> Tables:
+        """The whole."""
+        links = {"campaign_id": [c for c, _ in self.links], "network_id": [n for _, n in self.links]}
+        return Tables(
+            findings=Findings(schema_version=schema.FINDINGS_VERSION, findings=self.findings, tested=self.tested),
+            accounts=_sorted(pa.table(self.accounts, schema.FINDING_ACCOUNTS), ("finding_id", "account_id")),
+            exchanges=_exchanges(self.exchanges),
+            links=_sorted(pa.table(links, schema.FINDING_LINKS), ("campaign_id", "network_id")),
+            verdicts=_verdicts(self.context, self.best, self.said),
+        )
 
 
-def _tested(subject: Assessed, kind: str, finding_id: str | None) -> TestedGroup:
-    return TestedGroup(
-        coordination_bits=round(subject.coordination_bits, 3),
-        extraction_bits=round(subject.extraction_bits, 3),
-        accounts=len(subject.units),
-        exchanges=subject.n_exchanges,
-        verdict=kind,
-        finding_id=finding_id,
-    )
+def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Context, examples: dict[int, str]) -> Tables:
+    """The findings of an assessment and their tables: campaigns, then networks, each by its bits.
+
+    verdicts: one a subject. A network that carries campaigns is a finding of its own, beside them.
+    """
+    scorer = Scorer.of(context.links)
+    book = _Book(context)
+    judged = list(zip(verdicts, assessment.subjects, strict=True))
+    order = sorted(judged, key=lambda one: -(one[1].coordination_bits + one[1].extraction_bits))
+    carried: dict[int, list[str]] = {}
+    drivers: dict[int, set[int]] = {}
+    for verdict, subject in order:
+        if verdict != "campaign":
+            continue
+        part = roles(subject, context.cells, scorer, context.first_seen, context.created)
+        finding, picked = _finding(verdict, subject, part, assessment, context, scorer, examples)
+        book.enter(finding, part)
+        book.weigh(subject, verdict, finding.finding_id)
+        book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
+        carried.setdefault(subject.network_number, []).append(finding.finding_id)
+        drivers.setdefault(subject.network_number, set()).update(r.unit for r in part if r.role == "driver")
+    for verdict, subject in order:
+        number = subject.network_number
+        if verdict == "network" and subject.whole:
+            theirs = drivers.get(number, set())
+            part = [
+                Role(role.unit, "driver" if role.unit in theirs else "carrier", role.bits)
+                for role in members(subject, scorer)
+            ]
+            finding, _ = _finding(verdict, subject, part, assessment, context, scorer, examples)
+            book.enter(finding, part)
+            book.weigh(subject, verdict, finding.finding_id)
+            book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
+        elif verdict != "campaign":
+            book.weigh(subject, verdict, None)
+    return book.tables()
 
 
 def _finding(
     kind: str,
     subject: Assessed,
+    part: Sequence[Role],
     assessment: Assessment,
     context: Context,
     scorer: Scorer,
     examples: dict[int, str],
-    whole: bool,
-) -> tuple[Finding, list[Role], pa.Table]:
+) -> tuple[Finding, pa.Table]:
+    """The finding, and its exchanges as (exchange_id, key)."""
     connection, cells = context.connection, context.cells
-    members = subject.network.members
-    rows = np.flatnonzero(np.isin(cells.unit, members)) if whole else subject.cells
+    rows, units = subject.cells, subject.network.members
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
         "create or replace temp table picked as select k.position, k.key from keyed k semi join picked_cells p "
         "on k.key = p.key and k.unit = p.unit"
     )
     connection.unregister("picked_cells")
-    connection.register("member_units", pa.table({"unit": members.astype(np.int64)}))
+    connection.register("member_units", pa.table({"unit": units.astype(np.int64)}))
     connection.execute("create or replace temp table picked_units as select unit from member_units")
     connection.unregister("member_units")
     facts = connection.execute(
@@ -172,12 +190,6 @@ def _finding(
         "join exchanges e using (position) order by e.requested_at, i.exchange_id"
     ).to_arrow_table()
     finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
-    part = (
-        [Role(r.unit, "carrier", r.bits) for r in roles(subject, cells, scorer, context.first_seen, context.created)]
-        if whole
-        else roles(subject, cells, scorer, context.first_seen, context.created)
-    )
-    drivers = sum(r.role in ("driver", "stolen") for r in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = {
         name: round(float(values[subject.row]), 4)
@@ -191,7 +203,7 @@ def _finding(
         extraction_bits=round(subject.extraction_bits, 3),
         margin_bits=round(subject.margin_bits, 3),
         expected_false=expected_false(subject, kind, context.limits),
-        claim=_claim(kind, len(part), drivers, n, first, last, shares),
+        claim=_claim(kind, len(part), n, first, last, shares),
         accounts=len(part),
         exchanges=n,
         trajectories=trajectories,
@@ -205,9 +217,9 @@ def _finding(
         templates=_templates(subject, cells, examples),
         atlas=_atlas(kind, subject),
         missing=context.missing,
-        pictures=make_pictures(connection, context.links, scorer, members, load, context.labels),
+        pictures=make_pictures(connection, context.links, scorer, units, load, context.labels),
     )
-    return finding, part, picked
+    return finding, picked
 
 
 def _templates(subject: Assessed, cells: Cells, examples: dict[int, str]) -> list[TemplateExample]:
@@ -240,18 +252,18 @@ def _atlas(kind: str, subject: Assessed) -> list[str]:
     return sorted({*always, *(a for a in named if a and kind == "campaign")})
 
 
-def _claim(kind: str, accounts: int, drivers: int, n: int, first: int, last: int, shares: dict[str, float]) -> str:
+def _claim(kind: str, accounts: int, n: int, first: int, last: int, shares: dict[str, float]) -> str:
     days = max((last - first) / 86_400e6, 0.0)
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
     if kind == "campaign":
         after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
-        who = f"{drivers:,} accounts that present themselves as unrelated act as one"
+        who = f"{accounts:,} accounts that present themselves as unrelated act as one"
         return f"{who} and collected {n:,} answers in {span}{after}."
     if kind == "harvest":
         what = f"{n:,} answers as training data in {span}"
         return f"{accounts:,} accounts that belong together collected {what}: a matter of terms, not of fraud."
     who = f"{accounts:,} accounts that present themselves as unrelated act as one over {span}"
-    return f"{who}; that they collect data is not shown."
+    return f"{who}. Whoever they serve, acting as one is no accusation by itself."
 
 
 def _finding_id(kind: str, exchange_ids: Sequence[str]) -> str:

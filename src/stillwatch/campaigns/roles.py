@@ -29,29 +29,38 @@ class Role:
 
 
 def roles(subject: Assessed, cells: Cells, scorer: Scorer, first_seen: Ints, created: Ints) -> list[Role]:
-    """The role of every unit of a campaign's network.
+    """The part of every unit that a campaign's stream runs through, and its own evidence.
 
     Shapes: first_seen, created (n_units,) UTC microseconds; created is 0 where nobody knows.
+    An account that was long at work before the stream came, and goes on with work of its own, has an owner: its key is
+    stolen. One whose own evidence does not come from two families is near, and not accused.
     """
-    members = subject.network.members
-    bits = by_family(scorer.by_group(members))
-    mine = np.isin(members, subject.units)
+    in_network = subject.network.members
+    units = subject.units
+    bits = by_family(scorer.by_group(in_network, units))
     in_stream = np.zeros(int(cells.unit.max()) + 1, np.int64)
     all_of = np.bincount(cells.unit, cells.n, len(in_stream))
     np.add.at(in_stream, cells.unit[subject.cells], cells.n[subject.cells])
     begin = np.full(len(in_stream), np.iinfo(np.int64).max)
     np.minimum.at(begin, cells.unit[subject.cells], cells.first_at[subject.cells])
     out = []
-    for row, unit in enumerate(members):
-        own = float(bits[row].sum())
-        if not mine[row]:
-            out.append(Role(int(unit), "carrier", own))
-            continue
+    for row, unit in enumerate(units):
         share_own = 1.0 - in_stream[unit] / max(all_of[unit], 1.0)
         lead = (begin[unit] - first_seen[unit]) / 1e6
-        role = "stolen" if lead >= STOLEN_LEAD_SECONDS and share_own >= STOLEN_OWN_SHARE else "driver"
-        out.append(Role(int(unit), role, own))
+        if lead >= STOLEN_LEAD_SECONDS and share_own >= STOLEN_OWN_SHARE:
+            role = "stolen"
+        elif not speaks_for_itself(bits[row]):
+            role = "adjacent"
+        else:
+            role = "driver"
+        out.append(Role(int(unit), role, float(bits[row].sum())))
     return out
+
+
+def members(subject: Assessed, scorer: Scorer) -> list[Role]:
+    """Every unit of a network, as a carrier, with its own evidence."""
+    bits = by_family(scorer.by_group(subject.network.members)).sum(axis=1)
+    return [Role(int(unit), "carrier", float(b)) for unit, b in zip(subject.network.members, bits, strict=True)]
 
 
 def speaks_for_itself(bits: Floats) -> bool:

@@ -71,19 +71,24 @@ def judge(
         n_accounts=sum(len(s.units) for s in tested),
         days=days,
     )
+    collects = [
+        act and _is_worth_testing(s) and min(s.extraction_bits, s.margin_bits) >= limits.campaign_for(s)
+        for s, act in zip(subjects, acts, strict=True)
+    ]
+    carries = {s.network_number for s, c in zip(subjects, collects, strict=True) if c}
     verdicts = []
-    for subject, act in zip(subjects, acts, strict=True):
-        collects = (
-            act
-            and _is_worth_testing(subject)
-            and min(subject.extraction_bits, subject.margin_bits) >= limits.campaign_for(subject)
-        )
-        verdicts.append("campaign" if collects else "network" if act else "clear")
+    for subject, act, campaign in zip(subjects, acts, collects, strict=True):
+        if campaign:
+            verdicts.append("campaign")
+        elif subject.whole and (act or subject.network_number in carries):
+            verdicts.append("network")
+        else:
+            verdicts.append("clear")
     return verdicts, limits
 
 
 def _is_worth_testing(subject: Assessed) -> bool:
-    return subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES
+    return not subject.whole and subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES
 
 
 def _acts_as_one(subject: Assessed, threshold: float) -> bool:
