@@ -21,8 +21,10 @@ VERSION = "6.4"
 """Vega-Lite's version: named, so that a newer converter draws the same picture."""
 
 VERDICTS = ("campaign", "harvest", "network", "clear")
-WIDTH = 620
-NARROW = 300
+WIDTH = 700
+NARROW = 370
+HEIGHT = 150
+AXES_HEIGHT = 330
 GROUPS_DRAWN_ONE_BY_ONE = 1500
 """Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
 
@@ -38,11 +40,13 @@ _CONFIG: Spec = {
         "titleFontWeight": "normal",
         "titleFontSize": 12,
         "labelFontSize": 12,
+        "titlePadding": 8,
         "gridColor": "var(--line)",
         "domainColor": "var(--line)",
         "tickColor": "var(--line)",
     },
     "axisX": {"grid": False},
+    "axisY": {"tickCount": 5},
     "legend": {
         "labelColor": "var(--ink)",
         "titleColor": "var(--soft)",
@@ -52,6 +56,8 @@ _CONFIG: Spec = {
         "title": None,
         "labelLimit": 200,
         "columns": 3,
+        "columnPadding": 18,
+        "offset": 6,
         "symbolType": "square",
     },
     "text": {"color": "var(--ink)", "fontSize": 12},
@@ -93,7 +99,7 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
     top = max([p["y"] for p in points] + [extraction * 1.25, 1.0])
     scale_x = {"domain": [min(0.0, *(p["x"] for p in points)) if points else 0.0, right * 1.04]}
     scale_y = {"domain": [min(0.0, *(p["y"] for p in points)) if points else 0.0, top * 1.08]}
-    x = {"field": "x", "type": "quantitative", "title": "coordination, bits →", "scale": scale_x}
+    x = {"field": "x", "type": "quantitative", "title": "coordination, bits →", "scale": scale_x, "axis": _TEN}
     y = {"field": "y", "type": "quantitative", "title": "extraction, bits →", "scale": scale_y}
     corner = {
         "type": "rect",
@@ -150,12 +156,13 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
                     "scale": {
                         "type": "sqrt",
                         "domain": [1, max([p["size"] for p in points] + [2])],
-                        "range": [28, 420],
+                        "range": [40, 420],
                     },
                 },
                 "color": {
                     "field": "verdict",
                     "type": "nominal",
+                    "legend": None,
                     "scale": {"domain": present, "range": [f"var(--{v})" for v in present]},
                 },
                 "shape": {
@@ -171,19 +178,46 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
             },
         },
         {
-            "data": {"values": [p for p in points if p["name"]]},
-            "mark": {"type": "text", "dy": -13, "fontWeight": "bold"},
+            "data": {"values": _labels(points, scale_x["domain"], scale_y["domain"])},
+            "mark": {"type": "text", "align": "center", "baseline": "middle", "fontWeight": "bold"},
             "encoding": {"x": x, "y": y, "text": {"field": "name"}},
         },
     ]
     said = ", ".join(f"{by_verdict[v]:,} {v}" for v in present) or "none"
-    spec = {"width": WIDTH, "height": 330, "layer": layers}
+    spec = {"width": WIDTH, "height": AXES_HEIGHT, "layer": layers}
     return draw(
         spec,
         "The two axes",
         f"{count(len(tested), 'tested group')} by coordination and extraction: {said}. A campaign takes "
         f"{bits(coordination)} bits of coordination and {bits(extraction)} bits of extraction.",
     )
+
+
+def _labels(points: list[Spec], across: list[float], up: list[float]) -> list[Spec]:
+    """Names of points, each at the nearest place where it lies on no other name and no named point."""
+    pixel_x, pixel_y = (across[1] - across[0]) / WIDTH, (up[1] - up[0]) / AXES_HEIGHT
+    named = sorted((p for p in points if p["name"]), key=lambda p: (-p["y"], p["x"]))
+    taken = [(p["x"] / pixel_x, p["y"] / pixel_y) for p in named]
+    out = []
+    for point in named:
+        x, y = point["x"] / pixel_x, point["y"] / pixel_y
+        at = next((x + dx, y + dy) for dx, dy in _PLACES if _is_free(x + dx, y + dy, taken) or (dx, dy) == _PLACES[-1])
+        taken.append(at)
+        out.append({"x": at[0] * pixel_x, "y": at[1] * pixel_y, "name": point["name"]})
+    return out
+
+
+_PLACES = [
+    (radius * dx, radius * dy)
+    for radius in (1.0, 1.6, 2.4, 3.4)
+    for dx, dy in ((-20, 0), (20, 0), (0, -17), (0, 17), (-18, -13), (18, -13), (-18, 13), (18, 13))
+]
+"""Where a name may stand beside its point, in pixels, the nearest first."""
+
+
+def _is_free(x: float, y: float, taken: list[tuple[float, float]]) -> bool:
+    inside = x <= WIDTH - 10 and x >= 10
+    return inside and all(abs(x - other) >= 18 or abs(y - above) >= 14 for other, above in taken)
 
 
 def _points(tested: Sequence[TestedGroup], names: dict[str, str]) -> list[Spec]:
@@ -227,14 +261,19 @@ def timeline(finding: Finding) -> Markup | None:
     if not rows:
         return None
     spec = {
-        "width": WIDTH,
-        "height": 150,
+        "width": NARROW,
+        "height": HEIGHT,
         "data": {"values": rows},
         "mark": {"type": "rect"},
         "encoding": {
-            "x": {**_time_axis("t"), "axis": {**_TIME, "labelBound": True}},
+            "x": {**_time_axis("t"), "axis": _TIME},
             "x2": {"field": "e"},
-            "y": {"field": "a", "type": "quantitative", "title": f"exchanges per {_bin(finding.pictures.bin_hours)}"},
+            "y": {
+                "field": "a",
+                "type": "quantitative",
+                "title": f"exchanges per {_bin(finding.pictures.bin_hours)}",
+                "axis": _COUNTS,
+            },
             "y2": {"field": "b"},
             "color": {
                 "field": "what",
@@ -250,7 +289,9 @@ def timeline(finding: Finding) -> Markup | None:
     return draw(spec, "Over time", f"at most {peak:,} exchanges per {_bin(finding.pictures.bin_hours)}")
 
 
-_TIME: Spec = {"format": "%-d %b", "tickCount": 6, "title": None, "labelOverlap": "greedy"}
+_TEN: Spec = {"tickCount": 10}
+_COUNTS: Spec = {"format": "~s"}
+_TIME: Spec = {"format": "%-d %b", "tickCount": 5, "title": None, "labelOverlap": "greedy"}
 
 
 def _time_axis(field: str) -> Spec:
@@ -275,12 +316,18 @@ def load(finding: Finding) -> Markup | None:
     kept = values[::step]
     rows = [{"p": i / (len(kept) - 1) * 100, "n": n} for i, n in enumerate(kept)]
     mean = sum(values) / len(values)
-    axis = {"title": "accounts, from the busiest to the least, %"}
+    axis = {"title": "accounts, from the busiest to the least, %", "values": [0, 25, 50, 75, 100]}
     x = {"field": "p", "type": "quantitative", "scale": {"domain": [0, 100]}, "axis": axis}
-    y = {"field": "n", "type": "quantitative", "title": "exchanges an account", "scale": {"domainMin": 0}}
+    y = {
+        "field": "n",
+        "type": "quantitative",
+        "title": "exchanges an account",
+        "scale": {"domainMin": 0},
+        "axis": _COUNTS,
+    }
     spec = {
         "width": NARROW,
-        "height": 150,
+        "height": HEIGHT,
         "layer": [
             {
                 "data": {"values": rows},
@@ -320,7 +367,7 @@ def hours(finding: Finding) -> Markup | None:
     ]
     spec = {
         "width": NARROW,
-        "height": 150,
+        "height": HEIGHT,
         "data": {"values": rows},
         "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
         "encoding": {
@@ -335,6 +382,7 @@ def hours(finding: Finding) -> Markup | None:
                 "field": "who",
                 "type": "nominal",
                 "scale": {"domain": list(names), "range": [f"var(--{_colour(finding)})", "var(--clear)"]},
+                "legend": {"symbolType": "stroke", "symbolStrokeWidth": 3},
             },
         },
     }
@@ -363,7 +411,7 @@ def models(finding: Finding) -> Markup | None:
     names = [name for name, _ in totals.most_common()]
     spec = {
         "width": NARROW,
-        "height": 150,
+        "height": HEIGHT,
         "data": {"values": rows},
         "transform": [
             {
@@ -375,9 +423,9 @@ def models(finding: Finding) -> Markup | None:
         ],
         "mark": {"type": "rect"},
         "encoding": {
-            "x": {**_time_axis("t"), "axis": {**_TIME, "tickCount": 4}},
+            "x": {**_time_axis("t"), "axis": _TIME},
             "x2": {"field": "e"},
-            "y": {"field": "a", "type": "quantitative", "title": "exchanges per day"},
+            "y": {"field": "a", "type": "quantitative", "title": "exchanges per day", "axis": _COUNTS},
             "y2": {"field": "b"},
             "color": {
                 "field": "model",

@@ -11,8 +11,8 @@ from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import bits, count, listed, rate, spelled
 
-ACCUSED = ("driver", "carrier")
-"""Roles that count among a campaign's accounts; an owner whose key was stolen is a victim, adjacent is not accused."""
+CARRYING = ("driver", "stolen")
+"""Roles of the accounts that carry a campaign's exchanges; the owner of a stolen key is a victim all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,7 @@ def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Con
     details: list[str] = []
     if campaigns:
         headline = _campaigns(campaigns, members)
-        stolen = _distinct(members, campaigns, ("stolen",))
-        if stolen:
-            details.append(
-                f"{count(stolen, 'account')} look like stolen keys: their owners' own traffic goes on beside the "
-                "campaign's, and the owners are victims."
-                if stolen > 1
-                else "One account looks like a stolen key: its owner's own traffic goes on beside the campaign's, and "
-                "the owner is a victim."
-            )
-        adjacent = _distinct(members, campaigns, ("adjacent",))
-        if adjacent:
-            details.append(f"{count(adjacent, 'account')} near them lack evidence of their own and are not accused.")
+        details += [" ".join(said)] if (said := _others(campaigns, members)) else []
     elif networks or harvests:
         headline = "No extraction campaign was found."
     else:
@@ -69,8 +58,8 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     out = [
         f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
         f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
-        f"{bits(null.campaign_threshold_bits)} bits. Weaker or smaller ones, and any that leave no trace in the "
-        "columns below, would have been missed."
+        f"{bits(null.campaign_threshold_bits)} bits; a small group among many takes more. "
+        "Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
     ]
     clear = [group for group in findings.tested if group.verdict == "clear"]
     if clear:
@@ -101,13 +90,13 @@ def promise_in_words(summary: ScanSummary) -> str:
     often = f"one false campaign in {months:,.0f} such months" if months >= 2 else f"{each} false campaigns a month"
     return (
         f"If everybody here is honest, scans of this traffic are to raise {each} false campaigns per 30 days on "
-        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of it, over {count(summary.accounts, 'account')} "
-        f"and {count(summary.exchanges, 'exchange')}."
+        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of it, over "
+        f"{count(summary.accounts, 'account')} and {count(summary.exchanges, 'exchange')}."
     )
 
 
 def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
-    accounts = _distinct(members, campaigns, ACCUSED) or sum(f.accounts for f in campaigns)
+    accounts = _distinct(members, campaigns, CARRYING) or sum(f.accounts for f in campaigns)
     answers = sum(f.exchanges for f in campaigns)
     targets: dict[str, float] = {}
     for finding in campaigns:
@@ -117,14 +106,33 @@ def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
     aim = f", mostly for {listed(after, 2)}" if after else ""
     if len(campaigns) == 1:
         return (
-            f"One extraction campaign was found: {count(accounts, 'account')} that present themselves as unrelated act "
-            f"as one and collected {count(answers, 'answer')}{aim}."
+            f"One extraction campaign was found: {count(accounts, 'account')} that pass for strangers act as one and "
+            f"collected {count(answers, 'answer')}{aim}."
         )
     return (
         f"{spelled(len(campaigns)).capitalize()} extraction campaigns were found: {count(accounts, 'account')} that "
-        f"present themselves as unrelated act as {spelled(len(campaigns))} groups and collected "
-        f"{count(answers, 'answer')}{aim}."
+        f"pass for strangers act as {spelled(len(campaigns))} groups and collected {count(answers, 'answer')}{aim}."
     )
+
+
+def _others(campaigns: list[Finding], members: pa.Table) -> list[str]:
+    """Who is near the campaigns without being accused of them."""
+    out = []
+    stolen = _distinct(members, campaigns, ("stolen",))
+    if stolen:
+        whose = "their owners' own traffic goes on" if stolen > 1 else "its owner's own traffic goes on"
+        victims = "the owners are victims" if stolen > 1 else "the owner is a victim"
+        keys = f"{stolen:,} of them look like stolen keys" if stolen > 1 else "One of them looks like a stolen key"
+        out.append(f"{keys}: {whose} beside the campaign's, and {victims}.")
+    carriers = _distinct(members, campaigns, ("carrier",))
+    if carriers:
+        carry = "is in the same networks and carries" if carriers == 1 else "are in the same networks and carry"
+        out.append(f"{count(carriers, 'more account')} {carry} none of it.")
+    adjacent = _distinct(members, campaigns, ("adjacent",))
+    if adjacent:
+        lack = "lacks evidence of its own and is" if adjacent == 1 else "lack evidence of their own and are"
+        out.append(f"{count(adjacent, 'account')} near them {lack} not accused.")
+    return out
 
 
 def _distinct(members: pa.Table, findings: list[Finding], roles: tuple[str, ...]) -> int:

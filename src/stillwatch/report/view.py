@@ -14,7 +14,7 @@ from markupsafe import Markup
 from stillwatch.campaigns.finding import Explanation, Finding, TemplateExample
 from stillwatch.report import charts
 from stillwatch.report.atlas import technique_name
-from stillwatch.report.conclusion import Conclusion
+from stillwatch.report.conclusion import CARRYING, Conclusion
 from stillwatch.report.graph import shares_graph
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import MAX_EXAMPLE, parse_time, shown
@@ -59,7 +59,10 @@ class Mould:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """A finding as the page shows it. zero: where 0 bits is on the waterfall's scale, in per cent."""
+    """A finding as the page shows it. zero: where 0 bits is on the waterfall's scale, in per cent.
+
+    needed: bits of extraction and of margin that a campaign of its size takes.  carrying: accounts with its exchanges.
+    """
 
     name: str
     finding: Finding
@@ -75,6 +78,8 @@ class FindingView:
     pictures: dict[str, Markup | None]
     atlas: list[tuple[str, str]]
     linked: list[str]
+    needed: float
+    carrying: int
 
     @property
     def anchor(self) -> str:
@@ -120,19 +125,22 @@ def names_of(findings: list[Finding]) -> dict[str, str]:
 
 
 def view_finding(
-    finding: Finding, names: dict[str, str], prior_per_million: float, members: pa.Table, links: pa.Table
+    finding: Finding, names: dict[str, str], summary: ScanSummary, tested: int, members: pa.Table, links: pa.Table
 ) -> FindingView:
-    """A finding with its pictures; a network with the small ones only."""
+    """A finding with its pictures; a network with the small ones only.
+
+    tested: accounts of the group that was tested; the bits that it had to reach depend on them.
+    """
     mine = members.filter(pc.equal(members["finding_id"], finding.finding_id))
     roles = Counter(mine["role"].to_pylist())
     small = finding.verdict == "network"
-    bars, zero = _bars(waterfall(finding, prior_per_million))
+    bars, zero = _bars(waterfall(finding, summary.prior_per_million))
     return FindingView(
         name=names[finding.finding_id],
         finding=finding,
         bars=bars,
         zero=zero,
-        chances=chances(finding, prior_per_million),
+        chances=chances(finding, summary.prior_per_million),
         best=best_explanation(finding),
         explanations=sorted(finding.explanations, key=lambda one: (one.margin_bits, one.name)),
         moulds=[Mould(one, list(_pieces(one.example))) for one in finding.templates],
@@ -142,6 +150,8 @@ def view_finding(
         pictures=_pictures(finding, small, mine.num_rows),
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked_findings(finding, links),
+        needed=summary.null.campaign_bits_for(tested),
+        carrying=sum(roles[role] for role in CARRYING) or finding.accounts,
     )
 
 

@@ -76,7 +76,7 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
         )
         steps.append(Step("honest", name, "", "", taken, at, at + taken, said_of_it))
         at += taken
-    sentence = "log2 of the odds that are left: the probability below is this number"
+    sentence = "log2 of the odds that are left: the probability above is this number"
     steps.append(Step("total", "total", "", "", at, 0.0, at, sentence))
     return steps
 

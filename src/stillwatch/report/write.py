@@ -56,7 +56,10 @@ def make_page(
     rank = {verdict: at for at, verdict in enumerate(ORDER)}
     ranked = sorted(findings.findings, key=lambda finding: rank.get(finding.verdict, len(rank)))
     names = names_of(ranked)
-    views = [view_finding(one, names, summary.prior_per_million, accounts, links) for one in ranked]
+    sizes = {group.finding_id: group.accounts for group in findings.tested}
+    views = [
+        view_finding(one, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links) for one in ranked
+    ]
     reasons = quarantine_reasons(quarantine)
     main = [view for view in views if view.finding.verdict != "network"]
     return Page(
