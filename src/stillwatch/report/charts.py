@@ -21,10 +21,10 @@ VERSION = "6.4"
 """Vega-Lite's version: named, so that a newer converter draws the same picture."""
 
 VERDICTS = ("campaign", "harvest", "network", "clear")
-WIDTH = 700
+WIDTH = 540
 NARROW = 370
 HEIGHT = 150
-AXES_HEIGHT = 330
+AXES_HEIGHT = 290
 GROUPS_DRAWN_ONE_BY_ONE = 1500
 """Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
 
@@ -98,7 +98,7 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
     right = max([p["x"] for p in points] + [coordination * 1.25, 1.0])
     top = max([p["y"] for p in points] + [extraction * 1.25, 1.0])
     scale_x = {"domain": [min(0.0, *(p["x"] for p in points)) if points else 0.0, right * 1.04]}
-    scale_y = {"domain": [min(0.0, *(p["y"] for p in points)) if points else 0.0, top * 1.08]}
+    scale_y = {"domain": [min(0.0, *(p["y"] for p in points)) if points else 0.0, top * 1.16]}
     x = {"field": "x", "type": "quantitative", "title": "coordination, bits →", "scale": scale_x, "axis": _TEN}
     y = {"field": "y", "type": "quantitative", "title": "extraction, bits →", "scale": scale_y}
     corner = {
@@ -115,7 +115,7 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
         {
             "data": {"values": [{"x": coordination, "y": extraction}]},
             "mark": corner,
-            "encoding": {"x": x, "y": y, "x2": {"datum": right * 1.04}, "y2": {"datum": top * 1.08}},
+            "encoding": {"x": x, "y": y, "x2": {"datum": right * 1.04}, "y2": {"datum": top * 1.16}},
         },
         {
             "data": {"values": [{"x": coordination}]},

@@ -17,10 +17,14 @@ CARRYING = ("driver", "stolen")
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """headline: one sentence.  details: what belongs beside it, a sentence each."""
+    """headline: one sentence.  details: what belongs beside it.
+
+    could_have_found: where there is no campaign, what the scan could have seen and what it could not; else empty.
+    """
 
     headline: str
     details: list[str]
+    could_have_found: list[str]
 
 
 def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Conclusion:
@@ -35,6 +39,10 @@ def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Con
         headline = "No extraction campaign was found."
     else:
         headline = "Nothing was found: no campaign, no network, no harvest."
+        details.append(
+            f"Among {count(summary.accounts, 'account')} no group both acts as one and collects training data, as far "
+            "as these logs can show. What they could have shown, and what not, stands below."
+        )
     if networks:
         details.append(
             f"{spelled(len(networks)).capitalize()} {'group' if len(networks) == 1 else 'groups'} of accounts act as "
@@ -47,9 +55,7 @@ def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Con
             f"{'customer makes' if len(harvests) == 1 else 'customers make'} training data in the open: a matter of "
             "terms, not of fraud."
         )
-    if not campaigns:
-        details += could_have_found(findings, summary)
-    return Conclusion(headline, details)
+    return Conclusion(headline, details, [] if campaigns else could_have_found(findings, summary))
 
 
 def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
@@ -73,9 +79,10 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     elif not findings.tested:
         out.append("No group of accounts shared enough to be worth a test.")
     if summary.missing_evidence:
-        names = [one.evidence for one in summary.missing_evidence]
-        verb = "is" if len(names) == 1 else "are"
-        out.append(f"What the logs could not support, {listed(names, 4)}, {verb} listed under coverage.")
+        said = "; ".join(f"{one.evidence} (needs {one.needs})" for one in summary.missing_evidence)
+        out.append(f"What the logs could not support, and so could not be seen: {said}.")
+    else:
+        out.append("Every kind of evidence had what it needs.")
     return out
 
 
