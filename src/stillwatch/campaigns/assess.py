@@ -14,7 +14,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.concealment import Faces, concealment
 from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
-from stillwatch.campaigns.measures import Measures, measure
+from stillwatch.campaigns.measures import Measures, joined, measure
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -166,11 +166,11 @@ def _weigh(candidates: Measures, references: Measures, singles: Measures) -> lis
         together = registered.family if registered.axis == "coordination" else ""
         families.setdefault((registered.axis, together), []).append(registered)
     for (axis, _), members in families.items():
-        nulls = [references] if axis == "coordination" else [singles, references]
+        null = references if axis == "coordination" else joined(singles, references)
         raw, raw_null, seen, usual = [], [], [], []
         for registered in members:
-            sample = np.concatenate([registered.number(null) for null in nulls])
-            value = registered.number(candidates)
+            sample = registered.number(null, null)
+            value = registered.number(candidates, null)
             raw.append(rank_bits_of_all(value, sample, high=registered.high))
             raw_null.append(rank_bits_of_all(sample, sample, high=registered.high))
             seen.append(value)

@@ -7,7 +7,7 @@ whatever everybody's traffic does (days, outages, releases, tools) is in the com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import duckdb
 import numpy as np
@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.focus import focus
+from stillwatch.campaigns.moves import pivot, succession
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
 
@@ -31,6 +33,7 @@ class Measures:
     single: share without messages before.  distinct: share of prompts that the same unit had not sent before.
     log_out, log_words: mean ln(1 + tokens out), ln(1 + words).  reasoned: share with reasoning.
     mould: share under templates.  markers (n_groups, n_markers): share of exchanges with each.
+    focus, pivot, succession: see the functions of these names.
     """
 
     units: Floats
@@ -45,6 +48,17 @@ class Measures:
     reasoned: Floats
     mould: Floats
     markers: Floats
+    focus: Floats
+    pivot: Floats
+    succession: Floats
+
+
+def joined(one: Measures, other: Measures) -> Measures:
+    """The groups of both."""
+    columns = {
+        field.name: np.concatenate([getattr(one, field.name), getattr(other, field.name)]) for field in fields(Measures)
+    }
+    return Measures(**columns)
 
 
 def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> Measures:
@@ -70,6 +84,8 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     mapping = pa.table({"grp": group, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
     connection.register("grouped", mapping)
     overlap, sync = _overlap(connection, n), _sync(connection, n)
+    alike = focus(connection, n, exchanges)
+    moved, followed = pivot(connection, n), succession(connection, n)
     connection.unregister("grouped")
     with np.errstate(invalid="ignore", divide="ignore"):
         text = total(cells.n_distinct)
@@ -86,6 +102,9 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
             reasoned=total(cells.n_reasoned) / exchanges,
             mould=np.bincount(group, np.where(cells.is_template[cells.key[rows]], cells.n[rows], 0), n) / exchanges,
             markers=np.stack([total(cells.markers[:, m]) for m in range(len(MARKERS))], axis=1) / exchanges[:, None],
+            focus=alike,
+            pivot=moved,
+            succession=followed,
         )
 
 

@@ -1,19 +1,23 @@
 """The evidence that a scan knows: one decorated function each, found here by name.
 
-An evidence is a function from the measures of groups to one number a group. It is computed alike for the candidates
-and for honest reference groups of the same traffic, and its bits are how rare the candidate's number is among those:
-what days, outages, releases and tools do to everybody is in the comparison. What accounts *share* is weighed on the
-links instead (`campaigns.sharing`).
+An evidence is a function from the measures of groups to one number a group; those of the null are given beside. It is
+computed alike for the candidates and for honest reference groups of the same traffic, and its bits are how rare the
+candidate's number is among those: what days, outages, releases and tools do to everybody is in the comparison. What
+accounts *share* is weighed on the links instead (`campaigns.sharing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 
+from stillwatch.campaigns import evidence as evidence_modules
 from stillwatch.campaigns.measures import Floats, Measures
 
-Number = Callable[[Measures], Floats]
+Number = Callable[[Measures, Measures], Floats]
+"""From the measures of groups, and of the null's groups beside them, to one number a group."""
 
 AXES = ("coordination", "extraction")
 EVIDENCE_FAMILIES = ("text", "identity", "time", "work", "appetite")
@@ -25,7 +29,7 @@ class MeasuredEvidence:
 
     name, family, axis: where it counts.  needs: exchange columns without which it is absent.  high: whether large
     numbers speak for a campaign.  sentence: what a person reads, with {observed} and {expected} in it.
-    atlas: MITRE ATLAS technique.  number: measures -> (n_groups,), NaN where it cannot be computed.
+    atlas: MITRE ATLAS technique.  number: (measures, null) -> (n_groups,), NaN where it cannot be computed.
     shown: from that number to the one that a person reads.
     """
 
@@ -68,7 +72,7 @@ def evidence(
 
 
 def measured_evidence() -> dict[str, MeasuredEvidence]:
-    """Every evidence on measures by name, in the order of the documentation."""
-    from stillwatch.campaigns.evidence import amount, appetite, even_load, moulds, partition, synchrony, targets  # noqa: F401
-
+    """Every evidence on measures by name, in the order of their modules: whatever lies in `campaigns/evidence/`."""
+    for module in sorted(found.name for found in iter_modules(evidence_modules.__path__)):
+        import_module(f"{evidence_modules.__name__}.{module}")
     return dict(_EVIDENCE)

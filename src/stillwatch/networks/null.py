@@ -70,7 +70,7 @@ def random_family_bits(
 
 
 def _draw(pool: npt.NDArray[np.int64], size: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """`n` samples of `size` from a pool, each without repetition: windows of permutations of the pool. Shape (n, size)."""
+    """Samples from a pool, (n, size), each without repetition: windows of permutations of the pool."""
     at_once = len(pool) // size
     rounds = -(-n // at_once)
     windows = [rng.permutation(pool)[: at_once * size].reshape(at_once, size) for _ in range(rounds)]

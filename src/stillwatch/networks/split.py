@@ -17,6 +17,9 @@ from stillwatch.networks.group import Scorer, Units
 TIE_BITS = 4.0
 """An indicator ties members together where it is sixteen times as frequent among them as elsewhere."""
 
+TIED = 3
+"""And where three of them show it: chance pairs make a chain through everybody."""
+
 PRIVATE_SHARE = 0.8
 """An indicator of whose sharers this part are members is the network's own, whatever its family."""
 
@@ -27,9 +30,8 @@ def split(scorer: Scorer, members: Units) -> list[Units]:
     shared, inside, degree = scorer.shared(members)
     outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
     bits = np.log2(inside / len(members) / outside)
-    # what only two of them share ties the two, and says nothing of the rest
-    tie = bits >= TIE_BITS
-    private = tie & (inside >= 3) & (inside >= PRIVATE_SHARE * degree)
+    tie = (bits >= TIE_BITS) & (inside >= TIED)
+    private = tie & (inside >= PRIVATE_SHARE * degree)
     family = links.family[shared]
     label = np.zeros(len(members), np.int64)
     for left_out in np.unique(family[tie]):

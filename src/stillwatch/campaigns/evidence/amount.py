@@ -19,7 +19,7 @@ from stillwatch.campaigns.registry import evidence
     sentence="it collected {observed:,.0f} answers to first messages not sent before; honest streams {expected:,.0f}",
     shown=math.expm1,
 )
-def fresh_answers(measures: Measures) -> Floats:
+def fresh_answers(measures: Measures, null: Measures) -> Floats:
     """ln(1 + exchanges x share of prompts not sent before x share without a message before).
 
     Null: streams of single honest accounts and of groups that use one mould. Without text every prompt counts.

@@ -16,7 +16,7 @@ from stillwatch.campaigns.registry import evidence
     atlas="AML.T0024.002",
     sentence="{observed:.0%} of its exchanges are first messages; in honest streams {expected:.0%}",
 )
-def single_shot(measures: Measures) -> Floats:
+def single_shot(measures: Measures, null: Measures) -> Floats:
     """Share of exchanges without a message before.   Null: streams of single honest accounts."""
     return measures.single
 
@@ -30,7 +30,7 @@ def single_shot(measures: Measures) -> Floats:
     sentence="its answers have {observed:,.0f} tokens in the geometric mean; those of honest streams {expected:,.0f}",
     shown=math.expm1,
 )
-def long_answers(measures: Measures) -> Floats:
+def long_answers(measures: Measures, null: Measures) -> Floats:
     """Mean ln(1 + tokens out).   Null: streams of single honest accounts."""
     return measures.log_out
 
@@ -43,6 +43,6 @@ def long_answers(measures: Measures) -> Floats:
     atlas="AML.T0024.002",
     sentence="{observed:.0%} of its exchanges produce reasoning; in honest traffic {expected:.0%}",
 )
-def reasoning_asked(measures: Measures) -> Floats:
+def reasoning_asked(measures: Measures, null: Measures) -> Floats:
     """Share of exchanges with reasoning.   Null: streams of single honest accounts."""
     return measures.reasoned

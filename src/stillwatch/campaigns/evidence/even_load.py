@@ -15,7 +15,7 @@ from stillwatch.campaigns.registry import evidence
     atlas="AML.T0021",
     sentence="exchanges an account vary by {observed:.2f} of their mean; among users of one mould by {expected:.2f}",
 )
-def even_load(measures: Measures) -> Floats:
+def even_load(measures: Measures, null: Measures) -> Floats:
     """Coefficient of variation of exchanges an account.
 
     Null: groups of unrelated accounts that use one mould or one set of parameters.

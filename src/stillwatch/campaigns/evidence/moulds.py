@@ -15,7 +15,7 @@ from stillwatch.campaigns.registry import evidence
     sentence="{observed:.0%} of its exchanges are fresh fillings of a mould in a first message; in honest streams "
     "{expected:.0%}",
 )
-def mould_and_slots(measures: Measures) -> Floats:
+def mould_and_slots(measures: Measures, null: Measures) -> Floats:
     """Share under templates x share of prompts never repeated x share without a message before.
 
     Null: streams of single honest accounts, applications and batch jobs among them.

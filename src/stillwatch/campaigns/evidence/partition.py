@@ -18,7 +18,7 @@ from stillwatch.campaigns.registry import evidence
     sentence="{observed:.1%} of its accounts' prompts were sent by another of them too; among unrelated users of one "
     "mould {expected:.1%}",
 )
-def partition(measures: Measures) -> Floats:
+def partition(measures: Measures, null: Measures) -> Floats:
     """Share of (account, prompt) pairs whose prompt another account sent too; students and evaluators overlap.
 
     Null: groups of unrelated accounts that use one mould: where those do not overlap either, it weighs nothing.

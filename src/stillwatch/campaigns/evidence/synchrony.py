@@ -16,7 +16,7 @@ from stillwatch.campaigns.registry import evidence
     "explains; strangers with one mould {expected:,.1f} times",
     shown=lambda bits: 2.0**bits,
 )
-def synchrony(measures: Measures) -> Floats:
+def synchrony(measures: Measures, null: Measures) -> Floats:
     """log2 of coincidences of different accounts in bins of ten minutes, over the chance of them.
 
     Expected: every account follows the traffic's own rhythm, so hours, weekends, outages and releases are removed.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stillwatch.campaigns.calibration import rank_bits_of_all
 from stillwatch.campaigns.measures import Floats, Measures
 from stillwatch.campaigns.registry import evidence
 from stillwatch.fingerprint.markers import MARKERS
@@ -39,9 +40,16 @@ def target_shares(measures: Measures) -> dict[str, Floats]:
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0024.002",
-    sentence="{observed:.0%} of its exchanges go after one capability; in honest traffic {expected:.0%}",
+    sentence="one honest stream in {observed:,.0f} goes after one capability as much as it does; in the middle "
+    "of honest traffic one in {expected:,.0f}",
+    shown=lambda bits: 2.0**bits,
 )
-def targets(measures: Measures) -> Floats:
-    """Share of the strongest target.   Null: honest streams; the best of all targets on both sides."""
-    best: Floats = np.max(list(target_shares(measures).values()), axis=0)
-    return best
+def targets(measures: Measures, null: Measures) -> Floats:
+    """Bits of the target that is rarest in honest traffic at the share that the stream has of it.
+
+    Null: honest streams, each at its own rarest target.
+    """
+    usual = target_shares(null)
+    bits = [rank_bits_of_all(share, usual[name], high=True) for name, share in target_shares(measures).items()]
+    rarest: Floats = np.max(bits, axis=0)
+    return rarest

@@ -1,0 +1,38 @@
+"""Moves: to a new model within a day, and from closed accounts to fresh ones."""
+
+from __future__ import annotations
+
+from stillwatch.campaigns.measures import Floats, Measures
+from stillwatch.campaigns.registry import evidence
+
+
+@evidence(
+    "pivot",
+    family="appetite",
+    axis="extraction",
+    needs=("model",),
+    atlas="AML.T0024.002",
+    sentence="on a release's first day {observed:.0%} of its exchanges went to the new model; of honest streams "
+    "{expected:.0%}",
+)
+def pivot(measures: Measures, null: Measures) -> Floats:
+    """Share of the exchanges of a release's first day that went to the new model.
+
+    Null: honest streams at the same releases, so that everybody's move is in it.
+    """
+    return measures.pivot
+
+
+@evidence(
+    "succession",
+    family="work",
+    axis="coordination",
+    needs=("requested_at",),
+    atlas="AML.T0021",
+    sentence="its accounts begin within a day after another was closed {observed:.1f} times as often as by chance; "
+    "strangers {expected:.1f} times",
+    shown=lambda bits: 2.0**bits,
+)
+def succession(measures: Measures, null: Measures) -> Floats:
+    """log2 of beginnings within a day after a closing, over chance.   Null: groups of strangers with one mould."""
+    return measures.succession

@@ -1,0 +1,86 @@
+"""Moves: to a model on the day of its release, and from accounts that were closed to others."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from stillwatch.campaigns.calibration import Floats
+
+DAY_US = 86_400_000_000
+
+RELEASE_UNITS = 10
+"""Accounts that use a model on the day on which it first appears, for it to count as released then."""
+
+LEAST_EXCHANGES = 20
+"""Exchanges that a group must have before a release and on its day."""
+
+LEAST_CLOSED = 3
+"""Accounts of a group that must have been closed."""
+
+
+def pivot(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """Share of each group's exchanges of a release's first day that went to the new model: the largest over releases.
+
+    Shape (n,); NaN where no release fell into the group's time. The connection holds `grouped`, `keyed`, `exchanges`.
+    """
+    table = connection.sql(
+        f"""
+        with seen as (select min(epoch_us(requested_at)) as low from exchanges),
+        first as (
+            select model, min(epoch_us(requested_at)) as at from exchanges where model is not null group by model
+        ), released as (
+            select f.model, f.at from first f join exchanges e on e.model = f.model, seen
+            where f.at > seen.low + {DAY_US} and epoch_us(e.requested_at) < f.at + {DAY_US}
+            group by f.model, f.at having count(distinct e.unit) >= {RELEASE_UNITS}
+        )
+        select g.grp, r.model,
+            count(*) filter (epoch_us(e.requested_at) < r.at)::bigint as before,
+            count(*) filter (epoch_us(e.requested_at) >= r.at and epoch_us(e.requested_at) < r.at + {DAY_US})::bigint
+                as during,
+            count(*) filter (e.model = r.model and epoch_us(e.requested_at) < r.at + {DAY_US})::bigint as moved
+        from released r, grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+        group by all
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    before, during, moved = (table[name].to_numpy() for name in ("before", "during", "moved"))
+    fit = (before >= LEAST_EXCHANGES) & (during >= LEAST_EXCHANGES)
+    np.fmax.at(out, table["grp"].to_numpy()[fit], moved[fit] / during[fit])
+    return out
+
+
+def succession(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """log2 of how often an account of a group begins within a day after another was closed, over chance.
+
+    Shape (n,); NaN where fewer than `LEAST_CLOSED` of its accounts were closed in the time of the logs.
+    Chance: the group's beginnings, spread over the time of the logs. The connection holds `registry` besides.
+    """
+    table = connection.sql(
+        f"""
+        with span as (
+            select min(epoch_us(requested_at)) as low, max(epoch_us(requested_at)) as high from exchanges
+        ), units as (select distinct grp, unit from grouped),
+        begun as (select unit, min(epoch_us(requested_at)) as at from exchanges group by unit),
+        closed as (
+            select u.grp, u.unit, r.closed_us as at from units u join registry r using (unit), span
+            where r.closed_us > span.low and r.closed_us < span.high
+        ), begins as (
+            select u.grp, u.unit, b.at from units u join begun b using (unit), span where b.at > span.low + {DAY_US}
+        ), counts as (
+            select c.grp, count(*)::bigint as n_closed, any_value(b.n)::bigint as n_begins
+            from closed c join (select grp, count(*) as n from begins group by grp) b using (grp) group by c.grp
+        ), matched as (
+            select c.grp, count(*)::bigint as n from closed c join begins b
+            on b.grp = c.grp and b.unit <> c.unit and b.at >= c.at and b.at < c.at + {DAY_US} group by c.grp
+        )
+        select c.grp, c.n_closed, coalesce(m.n, 0)::double as seen,
+            c.n_closed * c.n_begins * {DAY_US}::double / (span.high - span.low) as chance
+        from counts c left join matched m using (grp), span
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    fit = table["n_closed"].to_numpy() >= LEAST_CLOSED
+    seen, chance = table["seen"].to_numpy()[fit], table["chance"].to_numpy()[fit]
+    out[table["grp"].to_numpy()[fit]] = np.log2((seen + 1.0) / (chance + 1.0))
+    return out
