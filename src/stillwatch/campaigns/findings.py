@@ -180,10 +180,8 @@ def _finding(
             count(distinct coalesce(session, first_user_hash, prompt_hash, exchange))
         from exchanges join picked using (position)
         """
-    ).fetchone()
-    network_total = connection.execute("select count(*) from exchanges join picked_units using (unit)").fetchone()
-    if facts is None or network_total is None:
-        raise RuntimeError("a count gave no row")
+    ).fetchall()[0]
+    network_total = connection.execute("select count(*) from exchanges join picked_units using (unit)").fetchall()[0]
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
     picked = connection.sql(
         "select i.exchange_id, p.key from picked p join exchange_ids i using (position) "

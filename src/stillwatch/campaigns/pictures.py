@@ -67,10 +67,7 @@ def make_pictures(
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = connection.execute(sql).fetchone()
-    if row is None:
-        raise RuntimeError(f"no row: {sql}")
-    return tuple(int(value) for value in row)
+    return tuple(int(value) for value in connection.execute(sql).fetchall()[0])
 
 
 def _iso(microseconds: int) -> str:
@@ -120,7 +117,7 @@ def _shares(
                 label=label,
                 accounts=int(inside[at]),
                 elsewhere=elsewhere,
-                hub=elsewhere > HUB_SHARE * degree[at],
+                hub=bool(elsewhere > HUB_SHARE * degree[at]),
             )
         )
         if len(out) == MAX_SHARES:
