@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from stillwatch import __version__
 from stillwatch.errors import StillwatchError, UsageError
@@ -31,6 +31,7 @@ def make_app() -> App:
         name="stillwatch",
         help="Find illicit distillation in the request logs of an LLM API.",
         version=__version__,
+        default_parameter=Parameter(negative=()),
         result_action="return_value",
     )
     for name, (place, text) in COMMANDS.items():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def scan(
     logs: list[str],
+    /,
     *,
     out: Path = Path("stillwatch-scan"),
     format: str | None = None,

@@ -1,0 +1,101 @@
+"""Write the pages of docs/ that come from the code; `--check` says whether they are current."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from stillwatch import schema
+from stillwatch.campaigns import concealment, sharing
+from stillwatch.campaigns.explanations import EXPLANATIONS
+from stillwatch.campaigns.registry import measured_evidence
+from stillwatch.cli import make_app
+from stillwatch.links.kinds import GROUPS, KINDS
+
+DOCS = Path(__file__).parent.parent / "docs"
+HEAD = "<!-- Written by tools/docs.py from the code; edit that. -->\n"
+
+
+def evidence() -> str:
+    """docs/evidence.md."""
+    out = [
+        HEAD,
+        "# Evidence",
+        "",
+        "Every verdict is a sum of these, in bits. How to add one: write a module in `campaigns/evidence/` with one",
+        "decorated function from the measures of groups to a number a group; it is found, calibrated, tested and",
+        "documented by being there. What accounts share is added in `links/kinds.py` instead: one entry, one query.",
+        "",
+        "## Measured on groups",
+        "",
+        "A group's number is compared with the same number of honest groups of the same traffic. Its bits are",
+        "log2((n + 1) / (1 + groups as extreme)): never more than the null sample can show. All extraction evidence is",
+        "calibrated as one score (the sum of its ranks against the sums of honest streams); the bits of that score are",
+        "dealt out to its parts, so that mould, slots, focus and targets are not one fact counted four times.",
+        "",
+    ]
+    for one in measured_evidence().values():
+        out += [f"### {one.name}", "", f"{one.axis}, family {one.family}; needs {', '.join(one.needs)}."]
+        out += ["", _text(inspect.getmodule(one.number)), "", _text(one.number), "", f"> {one.sentence}", ""]
+    out += ["## Shared by accounts", "", _text(sharing.weigh_sharing), ""]
+    out += ["| evidence | family | what is shared | columns |", "|---|---|---|---|"]
+    for group in GROUPS:
+        kinds = [kind for kind in KINDS if kind.group == group]
+        labels = ", ".join(dict.fromkeys(kind.label for kind in kinds))
+        needs = ", ".join(f"`{need}`" for need in dict.fromkeys(n for kind in kinds for n in kind.needs))
+        out.append(f"| {sharing.NAMES[group]} | {kinds[0].family} | {labels} | {needs} |")
+    out += ["", "## concealment", "", _text(concealment), "", _text(concealment.concealment), ""]
+    out += [
+        "## overlap",
+        "",
+        "A negative entry: where a family is both shared and measured, the weaker is taken out.",
+        "",
+    ]
+    out += ["## Honest explanations", "", "A finding stands by what is left over the one that leaves least.", ""]
+    out += ["| explanation | what it would be | what it would show as well |", "|---|---|---|"]
+    out += [f"| {e.name} | {e.sentence} | {', '.join(sorted(e.predicts))} |" for e in EXPLANATIONS]
+    return "\n".join(out) + "\n"
+
+
+def tables() -> str:
+    """docs/tables.md."""
+    out = [HEAD, "# Tables", ""]
+    for name in ("EXCHANGE", "ACCOUNT", "FINGERPRINT", "TEMPLATE", "EXCHANGE_TEMPLATE", "QUARANTINE"):
+        out += _table(name)
+    for name in ("FINDING_ACCOUNTS", "FINDING_EXCHANGES", "FINDING_LINKS", "ACCOUNTS"):
+        out += _table(name)
+    return "\n".join(out) + "\n"
+
+
+def _table(name: str) -> list[str]:
+    rows = [
+        f"| `{column}` | {kind} | {'yes' if null else 'no'} | {comment} |"
+        for column, kind, null, comment in schema.describe(getattr(schema, name))
+    ]
+    return [f"## {name.lower()}", "", "| column | type | may be missing | what it is |", "|---|---|---|---|", *rows, ""]
+
+
+def commands() -> str:
+    """docs/commands.md."""
+    return HEAD + "\n" + make_app().generate_docs(output_format="markdown", recursive=True).rstrip() + "\n"
+
+
+def _text(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+PAGES: dict[str, Callable[[], str]] = {"evidence.md": evidence, "tables.md": tables, "commands.md": commands}
+
+
+def stale() -> list[str]:
+    """Pages that are not what the code says."""
+    return [name for name, write in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != write()]
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit("\n".join(f"docs/{name} is not current: run tools/docs.py" for name in stale()) or 0)
+    for name, write in PAGES.items():
+        (DOCS / name).write_text(write())
