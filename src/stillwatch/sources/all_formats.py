@@ -6,4 +6,7 @@ from __future__ import annotations
 from stillwatch.sources import canonical
 from stillwatch.sources import litellm
 from stillwatch.sources import litellm_spend
+from stillwatch.sources import openai
+from stillwatch.sources import anthropic
+from stillwatch.sources import bedrock
 from stillwatch.sources import mapping
