@@ -1,0 +1,170 @@
+"""Every registered evidence keeps the contract, and the sums that verdicts rest on add up."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from stillwatch import schema
+from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
+from stillwatch.campaigns.concealment import Faces, concealment, strangers
+from stillwatch.campaigns.explanations import EXPLANATIONS, twice, weigh_explanations
+from stillwatch.campaigns.finding import Evidence
+from stillwatch.campaigns.measures import Measures, joined
+from stillwatch.campaigns.registry import measured_evidence
+from stillwatch.campaigns.sharing import NAMES
+from stillwatch.fingerprint.markers import MARKERS
+from stillwatch.links.kinds import GROUPS
+
+EVIDENCE = sorted(measured_evidence())
+
+
+def measures(n: int, seed: int = 0) -> Measures:
+    """Plausible measures of n groups."""
+    rng = np.random.default_rng(seed)
+    columns = {field.name: rng.random(n) for field in fields(Measures)}
+    columns["units"] = rng.integers(1, 50, n).astype(float)
+    columns["exchanges"] = rng.integers(1, 5000, n).astype(float)
+    columns["markers"] = rng.random((n, len(MARKERS)))
+    return Measures(**columns)
+
+
+def taken(of: Measures, rows: np.ndarray) -> Measures:
+    """Some rows of measures."""
+    return Measures(**{field.name: getattr(of, field.name)[rows] for field in fields(Measures)})
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_one_number_a_group_whatever_the_order(name: str) -> None:
+    """Shuffling the groups shuffles the numbers, and nothing else."""
+    evidence = measured_evidence()[name]
+    null, some = measures(40, 1), measures(25, 2)
+    rows = np.random.default_rng(3).permutation(25)
+    numbers = evidence.number(some, null)
+    assert numbers.shape == (25,)
+    np.testing.assert_array_equal(numbers[rows], evidence.number(taken(some, rows), null))
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_no_groups_give_no_numbers(name: str) -> None:
+    """Neither an empty scan nor an empty null is an error."""
+    evidence = measured_evidence()[name]
+    assert evidence.number(measures(0), measures(10)).shape == (0,)
+    assert evidence.number(measures(3), measures(0)).shape == (3,)
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_what_the_logs_lack_weighs_nothing(name: str) -> None:
+    """Measures that could not be taken give no bits."""
+    evidence = measured_evidence()[name]
+    null = measures(200, 4)
+    absent = {field.name: np.full_like(getattr(null, field.name), np.nan) for field in fields(Measures)}
+    absent["units"] = absent["exchanges"] = np.zeros(200)
+    numbers = evidence.number(Measures(**absent), null)
+    bits = rank_bits_of_all(numbers, evidence.number(null, null), high=evidence.high)
+    assert bits.max() <= 1.0
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_false_alarms_come_at_the_stated_rate(name: str) -> None:
+    """Among groups like those of the null, b bits or more come at a rate of 2^-b."""
+    evidence = measured_evidence()[name]
+    null, fresh = measures(2000, 5), measures(4000, 6)
+    bits = rank_bits_of_all(evidence.number(fresh, null), evidence.number(null, null), high=evidence.high)
+    for level in (2, 4, 6):
+        rate = (bits >= level).mean()
+        assert rate <= 2.0**-level + 4 * np.sqrt(2.0**-level / 4000) + 1e-3
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_declarations_name_what_exists(name: str) -> None:
+    """Columns needed are columns of the exchange table, and the sentence can be filled in."""
+    evidence = measured_evidence()[name]
+    assert set(evidence.needs) <= set(schema.EXCHANGE.names)
+    assert evidence.sentence.format(observed=evidence.shown(1.5), expected=evidence.shown(0.5))
+
+
+def test_every_group_of_kinds_has_a_name() -> None:
+    """Whatever accounts can share has an evidence's name."""
+    assert set(NAMES) == set(GROUPS)
+
+
+def test_explanations_speak_of_evidence_that_exists() -> None:
+    """No explanation predicts something that nobody measures."""
+    known = {*EVIDENCE, *NAMES.values(), "concealment"}
+    assert {name for one in EXPLANATIONS for name in one.predicts} - known == set()
+
+
+def test_rank_bits_never_exceed_their_sample() -> None:
+    """The rarest number weighs log2(n + 1), a usual one nothing."""
+    null = np.arange(1023.0)
+    assert rank_bits(5000.0, null) == 10.0
+    assert rank_bits(-1.0, null) == 0.0
+    assert rank_bits(float("nan"), null) == 0.0
+    np.testing.assert_allclose(rank_bits_of_all(null, null), [rank_bits(x, null) for x in null])
+
+
+def piece(name: str, family: str, bits: float, axis: str = "coordination") -> Evidence:
+    """One piece of evidence."""
+    return Evidence(family=family, axis=axis, name=name, bits=bits, observed=0, expected=0, sentence=name)
+
+
+def test_a_family_counts_once() -> None:
+    """Shared rhythm and measured synchrony are one fact: the weaker is taken out."""
+    evidence = [piece("shared-rhythm", "time", 9.0), piece("synchrony", "time", 6.0)]
+    assert twice(evidence) == {"time": 6.0}
+
+
+def test_the_margin_is_what_the_best_explanation_leaves() -> None:
+    """One organisation explains cards and moulds, not concealment and what is collected."""
+    evidence = [
+        piece("shared-payment", "identity", 8.0),
+        piece("shared-template", "text", 7.0),
+        piece("even-load", "work", 3.0),
+        piece("concealment", "identity", 4.0),
+        piece("long-answers", "appetite", 5.0, axis="extraction"),
+    ]
+    best = weigh_explanations(evidence)[0]
+    assert (best.name, best.margin_bits) == ("one organisation", 9.0)
+
+
+def faces(values: dict[int, list[int]], n: int, declared: int = 0) -> Faces:
+    """Identities of n accounts."""
+    pairs = [(account, value) for account, shown in values.items() for value in shown]
+    account, value = (np.array(column) for column in zip(*pairs, strict=True))
+    known = np.zeros(n, bool)
+    known[account] = True
+    return Faces(account, value, np.bincount(value), known, np.zeros(declared))
+
+
+def test_accounts_that_one_card_joins_hide_nothing() -> None:
+    """Sharing goes through others: a card here and a domain there make one party of three accounts."""
+    assert strangers(faces({0: [0], 1: [0, 1], 2: [1]}, 3), np.arange(3)) == (0.0, 3)
+
+
+def test_accounts_without_anything_in_common_are_strangers() -> None:
+    """Ten cards on ten accounts that act as one are concealment, as much as the organisations here can show."""
+    share, evidence = concealment(faces({i: [i] for i in range(10)}, 10, declared=31), np.arange(10))
+    assert share == 1.0
+    assert [(e.name, e.bits) for e in evidence] == [("concealment", 5.0)]
+
+
+def test_a_mail_provider_joins_nobody() -> None:
+    """A domain that hundreds of others use is no identity."""
+    values = {i: [0] for i in range(500)}
+    share, n = strangers(faces(values, 500), np.arange(10))
+    assert (share, n) == (1.0, 10)
+
+
+def test_unknown_identities_say_nothing() -> None:
+    """Accounts of which nothing is known are neither strangers nor one party."""
+    share, evidence = concealment(faces({99: [0]}, 100), np.arange(10))
+    assert np.isnan(share)
+    assert evidence == []
+
+
+def test_joining_measures_keeps_all_groups() -> None:
+    """Two nulls become one."""
+    assert joined(measures(3), measures(4)).markers.shape == (7, len(MARKERS))
