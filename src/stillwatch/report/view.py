@@ -113,6 +113,12 @@ class Page:
     sources: int
 
 
+def ranked(findings: list[Finding]) -> list[Finding]:
+    """Findings in the order in which they are shown; within a verdict, as the scan ranked them."""
+    rank = {verdict: at for at, verdict in enumerate(ORDER)}
+    return sorted(findings, key=lambda finding: rank.get(finding.verdict, len(rank)))
+
+
 def names_of(findings: list[Finding]) -> dict[str, str]:
     """finding_id -> what the page calls it: C1, C2, H1, N1, ..."""
     numbers: Counter[str] = Counter()

@@ -46,8 +46,12 @@ class Chance:
 
 
 def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
-    """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, total."""
-    at = prior_bits(prior_per_million)
+    """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, total.
+
+    A network is no campaign's hypothesis: its sum begins at nothing, and ends with its evidence.
+    """
+    network = finding.verdict == "network"
+    at = 0.0 if network else prior_bits(prior_per_million)
     steps = [
         Step(
             "prior", "prior", "", "", at, 0.0, at,
@@ -65,6 +69,8 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
             steps.append(Step("rest", "not itemised", "", axis, rest, at, at + rest, "bits that no piece accounts for"))
             at += rest
         steps.append(Step("subtotal", axis, "", axis, at - begin_axis, begin_axis, at, f"all {axis} evidence"))
+    if network:
+        return steps[1:]
     best = best_explanation(finding)
     taken = finding.margin_bits - finding.coordination_bits - finding.extraction_bits
     if abs(taken) > NOT_ITEMISED_BITS:

@@ -20,11 +20,11 @@ from stillwatch.report.conclusion import conclude, promise_in_words
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.view import (
     MAX_QUARANTINE_REASONS,
-    ORDER,
     Column,
     Page,
     names_of,
     quarantine_reasons,
+    ranked,
     view_finding,
 )
 
@@ -53,12 +53,11 @@ def make_page(
     findings: Findings, summary: ScanSummary, accounts: pa.Table, links: pa.Table, quarantine: pa.Table
 ) -> Page:
     """Everything the page shows, with its pictures drawn."""
-    rank = {verdict: at for at, verdict in enumerate(ORDER)}
-    ranked = sorted(findings.findings, key=lambda finding: rank.get(finding.verdict, len(rank)))
-    names = names_of(ranked)
+    shown = ranked(findings.findings)
+    names = names_of(shown)
     sizes = {group.finding_id: group.accounts for group in findings.tested}
     views = [
-        view_finding(one, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links) for one in ranked
+        view_finding(one, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links) for one in shown
     ]
     reasons = quarantine_reasons(quarantine)
     main = [view for view in views if view.finding.verdict != "network"]

@@ -1,0 +1,254 @@
+"""Why, or why not: what a scan's folder says of one finding or one account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.campaigns.finding import Finding
+from stillwatch.errors import InputError
+from stillwatch.report.read import ScanFolder
+from stillwatch.report.text import bits, count, shown_id
+from stillwatch.report.view import MAX_ACCOUNTS, Member, first_members, linked_findings, names_of, ranked
+from stillwatch.report.waterfall import Chance, Step, chances, waterfall
+
+NEAR = 5
+"""Near matches that an error names."""
+
+_LOOKED_AT = 5_000
+"""Accounts that begin alike among which near matches are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingAnswer:
+    """A finding, with its sum, its accounts and what it is linked to. name: what the report calls it."""
+
+    name: str
+    finding: Finding
+    steps: list[Step]
+    chances: list[Chance]
+    members: list[Member]
+    n_members: int
+    linked: list[str]
+    needed_bits: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for other programs."""
+        return {
+            "kind": "finding",
+            "name": self.name,
+            "finding": msgspec.to_builtins(self.finding),
+            "waterfall": [msgspec.to_builtins(step) for step in self.steps],
+            "probability": [msgspec.to_builtins(chance) for chance in self.chances],
+            "accounts": [msgspec.to_builtins(member) for member in self.members],
+            "n_accounts": self.n_members,
+            "linked": self.linked,
+            "campaign_takes_bits": self.needed_bits,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An account's part in a finding."""
+
+    name: str
+    finding: Finding
+    role: str
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAnswer:
+    """An account: its verdict, its parts in findings, and the reasons in sentences."""
+
+    account_id: str
+    verdict: str
+    coordination_bits: float
+    extraction_bits: float
+    exchanges: int
+    parts: list[Part]
+    reasons: list[str]
+    coordination_takes: float
+    extraction_takes: float
+    missing: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for other programs."""
+        return {
+            "kind": "account",
+            "account_id": self.account_id,
+            "verdict": self.verdict,
+            "coordination_bits": self.coordination_bits,
+            "extraction_bits": self.extraction_bits,
+            "coordination_takes_bits": self.coordination_takes,
+            "extraction_takes_bits": self.extraction_takes,
+            "exchanges": self.exchanges,
+            "findings": [
+                {
+                    "finding_id": part.finding.finding_id,
+                    "name": part.name,
+                    "verdict": part.finding.verdict,
+                    "role": part.role,
+                    "bits": part.bits,
+                }
+                for part in self.parts
+            ],
+            "reasons": self.reasons,
+            "missing": self.missing,
+        }
+
+
+def answer(scan: ScanFolder, what: str) -> FindingAnswer | AccountAnswer:
+    """What the scan says of a finding (its id, or its name in the report) or an account, or of an unambiguous prefix.
+
+    Raises: InputError where nothing is called so, or more than one thing begins so; its hint names what is near.
+    """
+    findings = {finding.finding_id: finding for finding in scan.findings.findings}
+    names = names_of(ranked(scan.findings.findings))
+    by_name = {name: finding_id for finding_id, name in names.items()}
+    if what in findings:
+        return _finding(scan, findings[what], names)
+    if _is_account(scan, what):
+        return _account(scan, what, findings, names)
+    if what.upper() in by_name:
+        return _finding(scan, findings[by_name[what.upper()]], names)
+    begins = [one for one in findings if what and one.lower().startswith(what.lower())]
+    accounts = _accounts_that(pc.starts_with, scan, what) if what else []
+    if len(begins) + len(accounts) == 1:
+        return _finding(scan, findings[begins[0]], names) if begins else _account(scan, accounts[0], findings, names)
+    if begins or accounts:
+        matches = [shown_id(one) for one in [*begins, *accounts[:NEAR]]]
+        raise InputError(
+            f"{len(begins) + len(accounts):,} findings and accounts begin with {shown_id(what)}",
+            source=str(scan.path),
+            hint=f"say more of it: {', '.join(matches[:NEAR])}, …",
+        )
+    near = _near(scan, what, list(findings))
+    raise InputError(
+        f"no finding and no account is called {shown_id(what)}",
+        source=str(scan.path),
+        hint=f"near: {', '.join(shown_id(one) for one in near)}"
+        if near
+        else f"the scan has {count(len(findings), 'finding')} and {count(scan.accounts.num_rows, 'account')}; "
+        "the report lists them",
+    )
+
+
+def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> FindingAnswer:
+    prior = scan.summary.prior_per_million
+    mine = scan.members.filter(pc.equal(scan.members["finding_id"], finding.finding_id))
+    sizes = {group.finding_id: group.accounts for group in scan.findings.tested}
+    return FindingAnswer(
+        name=names[finding.finding_id],
+        finding=finding,
+        steps=waterfall(finding, prior),
+        chances=chances(finding, prior),
+        members=first_members(mine, MAX_ACCOUNTS),
+        n_members=mine.num_rows,
+        linked=linked_findings(finding, scan.links),
+        needed_bits=scan.summary.null.campaign_bits_for(sizes.get(finding.finding_id, finding.accounts)),
+    )
+
+
+def _account(scan: ScanFolder, account_id: str, findings: dict[str, Finding], names: dict[str, str]) -> AccountAnswer:
+    row = scan.accounts.filter(pc.equal(scan.accounts["account_id"], account_id)).slice(0, 1).to_pylist()[0]
+    mine = scan.members.filter(pc.equal(scan.members["account_id"], account_id)).to_pylist()
+    parts = [
+        Part(names[one["finding_id"]], findings[one["finding_id"]], one["role"], float(one["bits"]))
+        for one in mine
+        if one["finding_id"] in findings
+    ]
+    null = scan.summary.null
+    return AccountAnswer(
+        account_id=account_id,
+        verdict=row["verdict"],
+        coordination_bits=float(row["coordination_bits"]),
+        extraction_bits=float(row["extraction_bits"]),
+        exchanges=int(row["exchanges"]),
+        parts=parts,
+        reasons=_reasons(scan, row, parts),
+        coordination_takes=null.coordination_threshold_bits,
+        extraction_takes=null.extraction_threshold_bits,
+        missing=[f"{one.evidence}: needs {one.needs}" for one in scan.summary.missing_evidence],
+    )
+
+
+def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[str]:
+    """Why the account has its verdict, a sentence each."""
+    out = [_reason(part) for part in parts]
+    if row["verdict"] != "clear":
+        return out
+    null = scan.summary.null
+    coordination, extraction = float(row["coordination_bits"]), float(row["extraction_bits"])
+    if coordination <= 0 and extraction <= 0:
+        if not parts:
+            out.append(
+                "It is in no group that was worth a test: it shares nothing with other accounts beyond what strangers "
+                "share in this traffic, as far as these logs show."
+            )
+        return out
+    needs, takes = null.coordination_threshold_bits, null.extraction_threshold_bits
+    if coordination < needs:
+        out.append(
+            f"The strongest group that it was tested in lacks {bits(needs - coordination)} of the {bits(needs)} bits "
+            "that it takes to say that accounts act as one."
+        )
+    else:
+        out.append(
+            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, but not from two families of "
+            "evidence at least, or without showing that the accounts hide that they belong together: being alike is no "
+            "finding."
+        )
+    if extraction < takes:
+        out.append(
+            f"That its traffic collects training data is {bits(takes - extraction)} bits short of the {bits(takes)} "
+            "that a campaign takes at least."
+        )
+    elif coordination < needs:
+        out.append(
+            "Traffic like training data is no finding by itself: only together with accounts that act as one is it a "
+            "campaign."
+        )
+    return out
+
+
+def _reason(part: Part) -> str:
+    finding = f"{part.name} ({part.finding.finding_id}, {part.finding.verdict})"
+    own = f"with {bits(part.bits)} bits of its own"
+    network = part.finding.verdict == "network"
+    said = {
+        "driver": f"It carries exchanges of {finding}, {own}.",
+        "carrier": f"It is in {finding}, {own}: its accounts act as one. That it collects data is not shown."
+        if network
+        else f"It is in the network of {finding}, {own}, and carries none of its exchanges.",
+        "stolen": f"It looks like a stolen key in {finding}: the owner's traffic goes on beside, and the owner is a "
+        "victim.",
+        "adjacent": f"It is near {finding} and not accused: {bits(part.bits)} bits of its own do not suffice.",
+    }
+    return said.get(part.role, f"It is {part.role} in {finding}, {own}.")
+
+
+def _is_account(scan: ScanFolder, what: str) -> bool:
+    return bool(pc.any(pc.equal(scan.accounts["account_id"], what)).as_py())
+
+
+def _accounts_that(test: Any, scan: ScanFolder, what: str) -> list[str]:
+    ids: pa.ChunkedArray = scan.accounts["account_id"]
+    found: list[str] = ids.filter(test(ids, what)).to_pylist()
+    return found
+
+
+def _near(scan: ScanFolder, what: str, findings: list[str]) -> list[str]:
+    """What is spelt alike, or contains it."""
+    if not what:
+        return []
+    inside = _accounts_that(pc.match_substring, scan, what)
+    alike = list(findings)
+    for length in (8, 5, 3, 1):
+        alike += _accounts_that(pc.starts_with, scan, what[:length])[:_LOOKED_AT]
+    return list(dict.fromkeys([*get_close_matches(what, dict.fromkeys(alike), NEAR, 0.5), *inside]))[:NEAR]
