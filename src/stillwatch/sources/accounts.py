@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.columns import Faults, adapt, from_rows
-from stillwatch.sources.documents import decode, element_pieces, layout, line_blocks, line_pieces
+from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
 from stillwatch.sources.places import Place, expand, registry_beside
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.streams import Opened, open_place
@@ -161,9 +160,7 @@ def _batches(path: str, as_of: datetime, quarantine: Quarantine) -> Iterator[pa.
             opened.close()
 
 
-def _tables(
-    place: Place, opened: Opened, quarantine: Quarantine
-) -> Iterator[tuple[list[int], pa.RecordBatch, Faults]]:
+def _tables(place: Place, opened: Opened, quarantine: Quarantine) -> Iterator[tuple[list[int], pa.RecordBatch, Faults]]:
     """Line numbers, batch and faults of each piece of the file."""
     if opened.file is not None:
         row = 1
@@ -191,6 +188,7 @@ def _tables(
             yield list(range(row, row + batch.num_rows)), *adapt(batch, schema.ACCOUNT)
             row += batch.num_rows
         return
+    pieces: Iterator[Piece]
     if layout(stream.head) == "lines":
         pieces = (piece for block in line_blocks(stream.read) for piece in line_pieces(*block))
     else:
@@ -230,7 +228,9 @@ def _require_account(place: Place, columns: Sequence[str] | dict[str, object]) -
 
 def _find_faults(batch: pa.RecordBatch, faults: Faults) -> Faults:
     found: Faults = {}
-    for row in np.flatnonzero(pc.equal(pc.binary_length(batch.column("account_id")), 0).fill_null(True).to_numpy(False)):
+    for row in np.flatnonzero(
+        pc.equal(pc.binary_length(batch.column("account_id")), 0).fill_null(True).to_numpy(False)
+    ):
         found.setdefault(int(row), "lacks account_id")
     for name in IDS:
         if name in batch.schema.names:

@@ -154,7 +154,7 @@ def element_pieces(read: Read, size: int = BLOCK_BYTES) -> Iterator[Piece]:
 
 
 class _Scanner:
-    """Finds where objects begin and end. rest: what is not yet whole, from the object's first brace on if it has one."""
+    """Finds where objects begin and end. rest: what is not yet whole, from an object's first brace on if it has one."""
 
     def __init__(self) -> None:
         self.rest = b""

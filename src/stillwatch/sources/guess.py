@@ -55,9 +55,7 @@ def foreign_format(document: dict[str, Any], own: Format) -> str | None:
     if own.sniff is not None and own.sniff(document) >= SURE:
         return None
     scored = [
-        (fmt.sniff(document), fmt.name)
-        for fmt in formats().values()
-        if fmt.sniff is not None and fmt.name != own.name
+        (fmt.sniff(document), fmt.name) for fmt in formats().values() if fmt.sniff is not None and fmt.name != own.name
     ]
     score, name = max(scored, default=(0.0, ""))
     return name if score >= FOREIGN else None

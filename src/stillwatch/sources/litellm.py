@@ -94,7 +94,9 @@ def write(rows: Iterable[Row]) -> Iterator[Document]:
 def shared_columns(document: Document, metadata: Mapping[str, Any]) -> Row:
     """Columns that payload and spend log write the same way."""
     headers = {str(name).lower(): value for name, value in as_object(metadata.get("requester_custom_headers")).items()}
-    usage_object = as_object(metadata.get("usage_object")) or as_object(as_object(document.get("response")).get("usage"))
+    usage_object = as_object(metadata.get("usage_object")) or as_object(
+        as_object(document.get("response")).get("usage")
+    )
     details_in = as_object(usage_object.get("prompt_tokens_details"))
     details_out = as_object(usage_object.get("completion_tokens_details"))
     email = metadata.get("user_api_key_user_email")
@@ -127,7 +129,9 @@ def account(user: Any, key: Any) -> Any:
 def fill_request(row: Row, parameters: Mapping[str, Any]) -> None:
     """What the request asked for: tools, limit, temperature."""
     row["tools"] = tool_names(parameters.get("tools") or parameters.get("functions"))
-    limit = first(parameters.get("max_completion_tokens"), parameters.get("max_tokens"), parameters.get("max_output_tokens"))
+    limit = first(
+        parameters.get("max_completion_tokens"), parameters.get("max_tokens"), parameters.get("max_output_tokens")
+    )
     row["max_tokens"] = limit
     row["temperature"] = parameters.get("temperature")
 
@@ -172,10 +176,14 @@ def fill_answer(row: Row, response: Any) -> None:
         text = str(choice["text"])
     elif isinstance(content, list):
         items = [one for one in content if not isinstance(one, Mapping) or one.get("type") in (None, "text", "message")]
-        text = text_of([one.get("content", one) if isinstance(one, Mapping) and "content" in one else one for one in items])
+        text = text_of(
+            [one.get("content", one) if isinstance(one, Mapping) and "content" in one else one for one in items]
+        )
         if not text:
             text = "\n".join(
-                text_of(one["content"]) for one in items if isinstance(one, Mapping) and isinstance(one.get("content"), list)
+                text_of(one["content"])
+                for one in items
+                if isinstance(one, Mapping) and isinstance(one.get("content"), list)
             )
     else:
         text = text_of(content) if content else str(response.get("text") or "")
@@ -225,7 +233,9 @@ def answer(row: Row) -> dict[str, Any] | None:
         return None
     message: dict[str, Any] = {"role": "assistant", "content": row.get("response")}
     if blocks:
-        message["thinking_blocks"] = [{"type": "thinking", "thinking": "", "signature": stand_in(one)} for one in blocks]
+        message["thinking_blocks"] = [
+            {"type": "thinking", "thinking": "", "signature": stand_in(one)} for one in blocks
+        ]
     return {"choices": [{"index": 0, "finish_reason": row.get("finish_reason"), "message": message}]}
 
 

@@ -136,11 +136,16 @@ def _checked(table: dict[str, Any], source: str) -> Mapping:
             raise wrong(f"columns.{name} is no column of ours", f"there are {', '.join(COLUMNS)}")
         texts = _as_list(value)
         if not texts or not all(isinstance(text, str) for text in texts):
-            raise wrong(f"columns.{name} is no path", 'write "path.to[0].field", or a list of them: the first that is there wins')
+            raise wrong(
+                f"columns.{name} is no path",
+                'write "path.to[0].field", or a list of them: the first that is there wins',
+            )
         try:
             paths[name] = tuple(_path(text) for text in texts)
         except ValueError as error:
-            raise wrong(f"columns.{name}: {error}", 'names that hold dots go into quotes: attributes."user.id"') from None
+            raise wrong(
+                f"columns.{name}: {error}", 'names that hold dots go into quotes: attributes."user.id"'
+            ) from None
     missing = [name for name in _REQUIRED if name not in paths]
     if missing:
         raise wrong(f"columns lacks {', '.join(missing)}", "a scan needs these four")
@@ -170,7 +175,9 @@ def _path(text: str) -> tuple[Step, ...]:
         if match is None:
             raise ValueError(f"{text!r} is no path (at character {position + 1})")
         name, quoted, index = match.groups()
-        steps.append(name if name is not None else quoted if quoted is not None else None if index == "*" else int(index))
+        steps.append(
+            name if name is not None else quoted if quoted is not None else None if index == "*" else int(index)
+        )
         position = match.end()
     if not steps:
         raise ValueError("the path is empty")
@@ -185,6 +192,6 @@ MAPPING = register(
     Format(
         name="mapping",
         title="any other JSON, CSV or Parquet, by a mapping file (--mapping FILE)",
-        fills={name: "the path in the mapping file" for name in schema.EXCHANGE.names},
+        fills=dict.fromkeys(schema.EXCHANGE.names, "the path in the mapping file"),
     )
 )

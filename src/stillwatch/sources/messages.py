@@ -182,7 +182,7 @@ def calls_of(message: Mapping[str, Any]) -> list[tuple[str, str]]:
 def tool_names(tools: Any) -> list[str] | None:
     """Names of the tools offered, in order; None where there is no list of tools.
 
-    Reads OpenAI's, Anthropic's, Bedrock's, Gemini's and OpenTelemetry's way to write them, plain names, and JSON strings.
+    Reads OpenAI's, Anthropic's, Bedrock's, Gemini's and OpenTelemetry's way, plain names, and JSON strings of these.
     """
     if isinstance(tools, str):
         try:
@@ -261,7 +261,14 @@ def opaque_blocks(value: Any) -> Iterator[str]:
             yield value["data"]
         if isinstance(value.get("redactedContent"), str):
             yield value["redactedContent"]
-        for name in ("thinking_blocks", "content", "parts", "reasoningContent", "reasoningText", "provider_specific_fields"):
+        for name in (
+            "thinking_blocks",
+            "content",
+            "parts",
+            "reasoningContent",
+            "reasoningText",
+            "provider_specific_fields",
+        ):
             inner = value.get(name)
             if isinstance(inner, list | Mapping):
                 yield from opaque_blocks(inner)
@@ -407,7 +414,7 @@ def _call(call: Mapping[str, Any]) -> tuple[str, str]:
         try:
             arguments = json.loads(arguments) if arguments else {}
         except ValueError:
-            return str(name), arguments
+            return str(name), str(arguments)
     return str(name), _canonical({} if arguments is None else arguments)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv",
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json"}
 _GLOB = set("*?[")
+_LARGE_BODIES = re.compile(r"(?:^|/)BedrockModelInvocationLogs/(?:.*/)?data/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
     places: list[Place] = []
     for log in logs:
         places += _expand_one(log, say)
+    n_bodies = len(places)
+    places = [place for place in places if not (place.from_folder and _LARGE_BODIES.search(place.path))]
+    n_bodies -= len(places)
+    if n_bodies:
+        say(f"{n_bodies:,} large bodies of Bedrock's log (data/) are left aside: their exchanges come without text")
     unique: dict[tuple[str, str], Place] = {}
     for place in places:
         key = (place.kind, os.path.realpath(place.path) if place.kind == "file" else place.path)
@@ -104,12 +111,13 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
     if path.exists() or path.is_symlink():
         return [Place(log, "file", str(path))]
     if _GLOB & set(log):
-        found = sorted(glob.glob(str(path), recursive=True))
+        # Unlike Path.glob, it takes absolute patterns and follows links to folders.
+        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
         if not found:
             raise MissingSource("no file matches", source=log, hint="check the pattern, and quote it for the shell")
         places: list[Place] = []
         for name in found:
-            if os.path.isdir(name):
+            if Path(name).is_dir():
                 if "**" not in log:
                     places += _folder(Path(name), name, say)
             elif not (Path(name).name.startswith(".") or Path(name).name in _OWN_FILES):
@@ -136,7 +144,7 @@ def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
             if name.startswith(".") or name in _OWN_FILES or (is_world and name == "accounts.parquet"):
                 continue
             if is_log_name(name):
-                inner = os.path.join(shown, os.path.relpath(os.path.join(folder, name), root))
+                inner = str(Path(shown) / (here / name).relative_to(root))
                 places.append(Place(inner, "file", str(here / name), from_folder=True))
             else:
                 skipped.append(name)

@@ -18,7 +18,9 @@ RAW_KEPT = 1_000_000
 
 _FLUSH_ROWS = 65_536
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-_KEY = re.compile(r"\b(?:sk|pk|rk|key|ghp|gho|xox[abp]|eyJ|AKIA|Bearer)[-_. ]?[A-Za-z0-9_\-./+=]{8,}|[A-Za-z0-9_\-+/=]{32,}")
+_KEY = re.compile(
+    r"\b(?:sk|pk|rk|key|ghp|gho|xox[abp]|eyJ|AKIA|Bearer)[-_. ]?[A-Za-z0-9_\-./+=]{8,}|[A-Za-z0-9_\-+/=]{32,}"
+)
 _DIGIT = re.compile(r"\d")
 
 
@@ -42,6 +44,7 @@ class Counts:
 
     @property
     def read(self) -> int:
+        """Records that were read."""
         return self.kept + self.quarantined + self.duplicates
 
 

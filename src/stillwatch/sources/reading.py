@@ -208,7 +208,11 @@ def _batched(stream: Iterable[Rows], batch_rows: int) -> Iterator[Rows]:
     n_rows = n_bytes = 0
     for rows in stream:
         for piece in _pieces(rows, batch_rows):
-            size = piece.batch.get_total_buffer_size() if piece.batch.num_rows == rows.batch.num_rows else piece.batch.nbytes
+            size = (
+                piece.batch.get_total_buffer_size()
+                if piece.batch.num_rows == rows.batch.num_rows
+                else piece.batch.nbytes
+            )
             if held and (n_rows + piece.batch.num_rows > batch_rows or n_bytes + size > BATCH_BYTES):
                 yield _joined(held)
                 held, n_rows, n_bytes = [], 0, 0

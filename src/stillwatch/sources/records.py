@@ -255,7 +255,10 @@ def _why_not(data: bytes) -> str:
 # Whole numbers are read as doubles, since many writers make 12 of an int to 12.0; 2**53 is enough for tokens.
 _JSON_SCHEMA = pa.schema(
     [
-        (one.name, pa.string() if pa.types.is_timestamp(one.type) else pa.float64() if one.type == pa.int64() else one.type)
+        (
+            one.name,
+            pa.string() if pa.types.is_timestamp(one.type) else pa.float64() if one.type == pa.int64() else one.type,
+        )
         for one in schema.EXCHANGE
     ]
 )

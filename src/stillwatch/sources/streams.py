@@ -1,4 +1,4 @@
-"""A place's bytes, decompressed by what they are and not by what the file is called, and what kind of file they make."""
+"""A place's bytes, decompressed by what they are and not by their name, and what kind of file they make."""
 
 from __future__ import annotations
 
@@ -61,14 +61,16 @@ class Stream:
         self.closed = True
         self._raw.close()
 
-    # What pyarrow asks of a Python file.
     def readable(self) -> bool:
+        """True: pyarrow asks it of a Python file, as it does the next two."""
         return True
 
     def writable(self) -> bool:
+        """False."""
         return False
 
     def seekable(self) -> bool:
+        """False: what was read is gone."""
         return False
 
     @property
@@ -109,6 +111,7 @@ class Opened:
     reason: str = ""
 
     def close(self) -> None:
+        """Give the file back."""
         for one in (self.stream, self.file):
             if one is not None:
                 one.close()
@@ -201,7 +204,7 @@ class _Rejoined:
 
 def _spool(front: bytes, raw: pa.NativeFile) -> pa.NativeFile:
     # Parquet is read from its end, which a pipe does not have.
-    spool: IO[bytes] = tempfile.TemporaryFile(prefix="stillwatch-")
+    spool: IO[bytes] = tempfile.TemporaryFile(prefix="stillwatch-")  # noqa: SIM115  given back with the file
     spool.write(front)
     while chunk := raw.read(8 << 20):
         spool.write(chunk)

@@ -160,11 +160,10 @@ def _read_table(reader: Reader, columns: list[str], batches: Callable[[list[str]
             reader.quarantine.add(name, 0, f"is no canonical table: it lacks {', '.join(missing)}")
             return
         reader.settle(reader.fmt, False)
-    if reader.fmt is not None and reader.fmt.name == "canonical":
-        if "messages" not in columns:
-            reader.say_unknown(columns)
-            yield from _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names]))
-            return
+    if reader.fmt is not None and reader.fmt.name == "canonical" and "messages" not in columns:
+        reader.say_unknown(columns)
+        yield from _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names]))
+        return
     yield from _document_parts(reader, batches(None))
 
 
@@ -214,8 +213,8 @@ def _row_text(batch: pa.RecordBatch, row: int) -> bytes:
 
 
 def _rows_at_once(metadata: Any) -> int:
-    n_bytes = max(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    n_rows = max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+    n_bytes: int = max(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    n_rows: int = max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
     return max(256, min(BATCH_ROWS, BATCH_BYTES * n_rows // max(1, n_bytes)))
 
 

@@ -61,7 +61,8 @@ def microseconds(value: Any, name: str = "time") -> int | None:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             value = value.replace(tzinfo=UTC)
-        return (value - EPOCH) // _MICROSECOND
+        gap: timedelta = value - EPOCH
+        return gap // _MICROSECOND
     if isinstance(value, date):
         return (datetime(value.year, value.month, value.day, tzinfo=UTC) - EPOCH) // _MICROSECOND
     if isinstance(value, int):
@@ -69,11 +70,14 @@ def microseconds(value: Any, name: str = "time") -> int | None:
     if isinstance(value, float | Decimal):
         if not math.isfinite(value):
             return None
-        return _checked(round(float(value) * (1_000_000 / units_a_second(value))), name)
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{name} is out of range")
+        return _checked(round(number * (1_000_000 / units_a_second(number))), name)
     raise ValueError(f"{name} is {_kind(value)}, not a time")
 
 
-def units_a_second(value: float | Decimal) -> int:
+def units_a_second(value: float) -> int:
     """How many of its unit make a second: 1 for seconds, 1,000 for milliseconds, and so on, told by its size."""
     size = abs(value)
     return 1 if size < 1e11 else 1_000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000

@@ -1,0 +1,1 @@
+"""The commands, one module each; a module imports what it runs only when it runs."""
