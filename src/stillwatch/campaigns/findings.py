@@ -18,7 +18,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import target_shares
 from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
 from stillwatch.campaigns.measures import Floats
-from stillwatch.campaigns.pictures import make_pictures
+from stillwatch.campaigns.pictures import Everybody, make_pictures, tell
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.roles import Role, members, roles
 from stillwatch.campaigns.verdicts import Thresholds, expected_false
@@ -123,13 +123,15 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
     book = _Book(context)
     judged = list(zip(verdicts, assessment.subjects, strict=True))
     order = sorted(judged, key=lambda one: -(one[1].coordination_bits + one[1].extraction_bits))
+    told = [subject.network.members for verdict, subject in judged if verdict != "clear"]
+    everybody = tell(context.connection, np.unique(np.concatenate(told)) if told else np.zeros(0, np.int32))
     carried: dict[int, list[str]] = {}
     drivers: dict[int, set[int]] = {}
     for verdict, subject in order:
         if verdict != "campaign":
             continue
         part = roles(subject, context.cells, scorer, context.first_seen, context.created)
-        finding, picked = _finding(verdict, subject, part, assessment, context, scorer, examples)
+        finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
@@ -143,7 +145,7 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
                 Role(role.unit, "driver" if role.unit in theirs else "carrier", role.bits)
                 for role in members(subject, scorer)
             ]
-            finding, _ = _finding(verdict, subject, part, assessment, context, scorer, examples)
+            finding, _ = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
             book.enter(finding, part)
             book.weigh(subject, verdict, finding.finding_id)
             book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
@@ -158,6 +160,7 @@ def _finding(
     part: Sequence[Role],
     assessment: Assessment,
     context: Context,
+    everybody: Everybody,
     scorer: Scorer,
     examples: dict[int, str],
 ) -> tuple[Finding, pa.Table]:
@@ -166,8 +169,8 @@ def _finding(
     rows, units = subject.cells, subject.network.members
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
-        "create or replace temp table picked as select k.position, k.key from keyed k semi join picked_cells p "
-        "on k.key = p.key and k.unit = p.unit"
+        "create or replace temp table picked as select t.* from told t semi join picked_cells p "
+        "on t.key = p.key and t.unit = p.unit"
     )
     connection.unregister("picked_cells")
     connection.register("member_units", pa.table({"unit": units.astype(np.int64)}))
@@ -175,18 +178,14 @@ def _finding(
     connection.unregister("member_units")
     facts = connection.execute(
         """
-        select count(*), min(epoch_us(requested_at)), max(epoch_us(requested_at)),
-            coalesce(sum(output_tokens), -1), count(output_tokens),
-            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange))
-        from exchanges join picked using (position)
+        select count(*), min(us), max(us), coalesce(sum(output_tokens), -1), count(output_tokens),
+            count(distinct trajectory)
+        from picked
         """
     ).fetchall()[0]
-    network_total = connection.execute("select count(*) from exchanges join picked_units using (unit)").fetchall()[0]
+    network_total = connection.execute("select count(*) from told join picked_units using (unit)").fetchall()[0]
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
-    picked = connection.sql(
-        "select i.exchange_id, p.key from picked p join exchange_ids i using (position) "
-        "join exchanges e using (position) order by e.requested_at, i.exchange_id"
-    ).to_arrow_table()
+    picked = connection.sql("select exchange_id, key from picked order by us, exchange_id").to_arrow_table()
     finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = {
@@ -215,7 +214,7 @@ def _finding(
         templates=_templates(subject, cells, examples),
         atlas=_atlas(kind, subject),
         missing=context.missing,
-        pictures=make_pictures(connection, context.links, scorer, units, load, context.labels),
+        pictures=make_pictures(connection, everybody, scorer, units, load, context.labels),
     )
     return finding, picked
 

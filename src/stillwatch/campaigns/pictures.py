@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from stillwatch.campaigns.finding import Pictures, Share
 from stillwatch.links.kinds import KINDS
-from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
 from stillwatch.profiles.index import Ints
 
@@ -22,31 +23,56 @@ HUB_SHARE = 0.5
 """An indicator of which this share of sharers are outside the finding is drawn as a hub."""
 
 
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """What a finding is drawn against: the time of the logs (UTC microseconds), and the share of each UTC hour."""
+
+    first: int
+    last: int
+    hours: list[float]
+
+
+def tell(connection: duckdb.DuckDBPyConnection, units: npt.NDArray[np.int32]) -> Everybody:
+    """Make the table `told` of the exchanges of some units, so that no finding goes through everybody's again.
+
+    Columns: position, unit, key, us (UTC microseconds), model, output_tokens, trajectory, exchange_id.
+    """
+    connection.register("told_units", pa.table({"unit": units.astype(np.int64)}))
+    connection.execute(
+        """
+        create or replace temp table told as
+        select e.position, e.unit, k.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
+            coalesce(e.session, e.first_user_hash, e.prompt_hash, e.exchange) as trajectory, i.exchange_id
+        from exchanges e semi join told_units u on e.unit = u.unit
+            join keyed k on k.position = e.position join exchange_ids i on i.position = e.position
+        """
+    )
+    connection.unregister("told_units")
+    first, last = _one(connection, "select min(epoch_us(requested_at)), max(epoch_us(requested_at)) from exchanges")
+    return Everybody(first, last, _hours(connection, "select epoch_us(requested_at) as us from exchanges"))
+
+
 def make_pictures(
     connection: duckdb.DuckDBPyConnection,
-    links: Links,
+    everybody: Everybody,
     scorer: Scorer,
     members: npt.NDArray[np.int32],
     load: Ints,
     labels: dict[tuple[str, int], str],
 ) -> Pictures:
     """Pictures of the finding whose exchanges are in the table `picked` and whose accounts are in `picked_units`."""
-    (first, last) = _one(connection, "select min(epoch_us(requested_at)), max(epoch_us(requested_at)) from exchanges")
-    hours = max((last - first) / 3.6e9, 1.0)
-    bin_hours = next(h for h in (1, 3, 6, 12, 24, 72, 168, 720, 8760) if hours / h <= MAX_BINS)
+    span_hours = max((everybody.last - everybody.first) / 3.6e9, 1.0)
+    bin_hours = next(h for h in (1, 3, 6, 12, 24, 72, 168, 720, 8760) if span_hours / h <= MAX_BINS)
     width = int(bin_hours * 3.6e9)
     rows = connection.execute(
         f"""
-        select epoch_us(requested_at) // {width} as bin, count(p.position), count(*) - count(p.position)
-        from exchanges e join picked_units using (unit) left join picked p using (position) group by bin order by bin
+        select t.us // {width} as bin, count(p.position), count(*) - count(p.position)
+        from told t join picked_units using (unit) left join picked p using (position) group by bin order by bin
         """
     ).fetchall()
     timeline = [(_iso(b * width), int(inside), int(other)) for b, inside, other in rows]
     models = connection.execute(
-        """
-        select epoch_us(requested_at) // 86400000000 as day, model, count(*) from exchanges join picked using (position)
-        group by all order by day, model
-        """
+        "select us // 86400000000 as day, model, count(*) from picked group by all order by day, model"
     ).fetchall()
     totals: dict[int, int] = {}
     for _, model, n in models:
@@ -61,8 +87,8 @@ def make_pictures(
         timeline=timeline,
         load=[int(x) for x in _quantiles(np.sort(load)[::-1])],
         models=[(_iso(day * 86_400_000_000)[:10], name, n) for (day, name), n in sorted(by_day.items())],
-        hours=[_hours(connection, "exchanges join picked using (position)"), _hours(connection, "exchanges")],
-        shares=_shares(links, scorer, members, labels),
+        hours=[_hours(connection, "select us from picked"), everybody.hours],
+        shares=_shares(scorer, members, labels),
     )
 
 
@@ -82,8 +108,7 @@ def _quantiles(load: Ints) -> Ints:
 
 def _hours(connection: duckdb.DuckDBPyConnection, source: str) -> list[float]:
     rows = connection.execute(
-        f"select (epoch_us(requested_at) // 3600000000) % 24 as hour, count(*) from {source} "
-        "group by hour order by hour"
+        f"select (us // 3600000000) % 24 as hour, count(*) from ({source}) group by hour order by hour"
     ).fetchall()
     out = np.zeros(24)
     for hour, n in rows:
@@ -91,10 +116,9 @@ def _hours(connection: duckdb.DuckDBPyConnection, source: str) -> list[float]:
     return [round(float(x), 5) for x in out / max(out.sum(), 1)]
 
 
-def _shares(
-    links: Links, scorer: Scorer, members: npt.NDArray[np.int32], labels: dict[tuple[str, int], str]
-) -> list[Share]:
+def _shares(scorer: Scorer, members: npt.NDArray[np.int32], labels: dict[tuple[str, int], str]) -> list[Share]:
     """What the accounts share, most telling first: members it ties x bits of its lift; a few of each kind."""
+    links = scorer.links
     found, inside, degree = scorer.shared(members)
     if len(found) == 0:
         return []
