@@ -251,8 +251,28 @@ def _root(parent, i):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def join_mutual(starts, neighbours, parent):  # type: ignore[no-untyped-def]
-    """Union of anchors that are each other's neighbours; every set is named by its smallest member, in `parent`."""
+def _overlap(starts, neighbours, a, b):  # type: ignore[no-untyped-def]
+    """Jaccard overlap of two anchors' neighbours."""
+    i, j, both = starts[a], starts[b], 0
+    while i < starts[a + 1] and j < starts[b + 1]:
+        if neighbours[i] == neighbours[j]:
+            both += 1
+            i += 1
+            j += 1
+        elif neighbours[i] < neighbours[j]:
+            i += 1
+        else:
+            j += 1
+    return both / (starts[a + 1] - starts[a] + starts[b + 1] - starts[b] - both)
+
+
+@njit(cache=True, nogil=True)
+def join_mutual(starts, neighbours, alike, parent):  # type: ignore[no-untyped-def]
+    """Union of anchors that are each other's neighbours and have alike neighbours (Jaccard overlap).
+
+    Every set is named by its smallest member, in `parent`. Alike neighbours keep apart the moulds on both sides of a
+    phrase that they share: it may choose anchors of both, but these do not choose each other.
+    """
     for a in range(parent.shape[0]):
         for i in range(starts[a], starts[a + 1]):
             b = neighbours[i]
@@ -265,7 +285,7 @@ def join_mutual(starts, neighbours, parent):  # type: ignore[no-untyped-def]
                     low = middle + 1
                 else:
                     high = middle
-            if low < starts[b + 1] and neighbours[low] == a:
+            if low < starts[b + 1] and neighbours[low] == a and _overlap(starts, neighbours, a, b) >= alike:
                 ra, rb = _root(parent, a), _root(parent, b)
                 if ra < rb:
                     parent[rb] = ra
@@ -276,69 +296,153 @@ def join_mutual(starts, neighbours, parent):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _within(pour, mould, other, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours):  # type: ignore[no-untyped-def]
+    """Whether most pours that show an anchor of a mould, as this pour does, show another mould too."""
+    for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
+        anchor = pour_anchors[at]
+        if mould_of[anchor] == mould:
+            for i in range(starts[anchor], starts[anchor + 1]):
+                if mould_of[neighbours[i]] == other:
+                    return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _moulds_of(  # type: ignore[no-untyped-def]
+    pour, pour_start, pour_count, pour_anchors, kind, n_kept, pour_words, mould_of, usable, moulds, matched, covers
+):
+    """The usable moulds that a pour shows, and about how many words of it each covers; how many moulds.
+
+    A region's share of kept chunks that are the mould's is the share of its words, as far as so few can tell.
+    Filled: moulds, covers (PER_POUR,).  Room: matched (PER_POUR, 6).
+    """
+    n = 0
+    for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
+        anchor = pour_anchors[at]
+        mould = mould_of[anchor]
+        if not usable[mould]:
+            continue
+        m = 0
+        while m < n and moulds[m] != mould:
+            m += 1
+        if m == n:
+            moulds[n] = mould
+            matched[n, :] = 0
+            n += 1
+        matched[m, kind[anchor]] += 1
+    words = np.float64(pour_words[pour])
+    for m in range(n):
+        cover = END_WORDS * (matched[m, HEAD] + matched[m, TAIL])
+        for region in range(3):
+            if matched[m, region]:
+                reach = words if region == IN_ALL else min(words, EDGE_WORDS)
+                cover = max(cover, reach * matched[m, region] / n_kept[pour, region])
+        covers[m] = min(cover, words)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def weigh_moulds(  # type: ignore[no-untyped-def]
+    pour_start, pour_count, pour_anchors, kind, n_kept, pour_words, mould_of, usable, n_shown, covered, words
+):
+    """Add up, over all pours that show a mould, how many they are, their words that it covers, and all their words.
+
+    Shapes: n_shown, covered, words (n_moulds,) int64, zeros.
+    """
+    moulds, covers = np.empty(PER_POUR, np.int64), np.empty(PER_POUR, np.float64)
+    matched = np.empty((PER_POUR, 6), np.int64)
+    for pour in range(pour_start.shape[0]):
+        n = _moulds_of(
+            pour, pour_start, pour_count, pour_anchors, kind, n_kept, pour_words, mould_of, usable,
+            moulds, matched, covers,
+        )  # fmt: skip
+        for m in range(n):
+            n_shown[moulds[m]] += 1
+            covered[moulds[m]] += np.int64(covers[m])
+            words[moulds[m]] += pour_words[pour]
+
+
+@njit(cache=True, nogil=True)
+def _fits(  # type: ignore[no-untyped-def]
+    pour, mould, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours, kind, level, limits, least
+):
+    """Whether a pour shows enough of what the pours of a mould show: of the anchors that most pours with its own
+    anchors of that mould have, as far as its chunks can tell, at least a share `least`.
+    """  # fmt: skip
+    heard, seen = 0, 0
+    begin, end = pour_start[pour], pour_start[pour] + pour_count[pour]
+    for at in range(begin, end):
+        anchor = pour_anchors[at]
+        if mould_of[anchor] != mould:
+            continue
+        for i in range(starts[anchor], starts[anchor + 1]):
+            other = neighbours[i]
+            if mould_of[other] != mould or (kind[other] <= IN_ALL and limits[pour, kind[other]] < level[other]):
+                continue
+            heard += 1
+            for j in range(begin, end):
+                if pour_anchors[j] == other:
+                    seen += 1
+                    break
+    return seen >= least * heard
+
+
+@njit(cache=True, nogil=True)
 def choose_moulds(  # type: ignore[no-untyped-def]
-    first, last, pour_start, pour_count, pour_anchors, kind, text, n_kept, pour_words,
-    mould_of, n_pours_of, usable, strong_words, strong_share, out,
+    first, last, pour_start, pour_count, pour_anchors, mould_of, n_pours_of, usable, weight, strong,
+    starts, neighbours, kind, level, limits, least, out,
 ):  # fmt: skip
     """The mould that each pour [first, last) came from, -1 for none.
 
-    mould_of (n_anchors,); n_pours_of, usable (n_moulds,).
-    A pour's moulds are tried from the most frequent on. The next one takes over where it covers more of the prompt,
-    and, once a strong one (strong_words, or strong_share of the prompt) is found, only where at least the square root
-    of that one's pours show it: rarer ones are values of its slots. A mould known by the system prompt alone gives way
-    to one that is strong in the prompt.
+    mould_of (n_anchors,); n_pours_of, usable, weight (words that it covers), strong (n_moulds,); starts, neighbours: of
+    `shared_anchors`, by anchor.
+    A pour's moulds are tried from the most frequent on. The next one takes over where it weighs more, or half as much
+    where it hardly occurs without the one before: then that one is a phrase that several moulds share. Once a strong
+    one is found, the next must also be in at least the square root of that one's pours: rarer ones are values of its
+    slots. A mould known by the system prompt alone, which weighs nothing here, gives way to one that is strong. A mould of which the pour lacks too much (`_fits`, least) is passed over.
     """
     moulds = np.empty(PER_POUR, np.int64)
-    matched = np.empty((PER_POUR, 6), np.int64)
-    chunk = np.empty(PER_POUR, np.uint64)
-    order = np.empty(PER_POUR, np.int64)
     for pour in range(first, last):
         out[pour] = -1
         n = 0
         for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
-            anchor = pour_anchors[at]
-            mould = mould_of[anchor]
+            mould = mould_of[pour_anchors[at]]
             if not usable[mould]:
                 continue
-            m = 0
-            while m < n and moulds[m] != mould:
-                m += 1
-            if m == n:
-                moulds[n] = mould
-                matched[n, :] = 0
-                chunk[n] = U(0)
-                n += 1
-            matched[m, kind[anchor]] += 1
-        for i in range(n):
-            order[i] = i
-        for i in range(1, n):
-            j = i
-            while j > 0:
-                a, b = moulds[order[j]], moulds[order[j - 1]]
-                if n_pours_of[a] > n_pours_of[b] or (n_pours_of[a] == n_pours_of[b] and a < b):
-                    order[j], order[j - 1] = order[j - 1], order[j]
-                    j -= 1
-                else:
-                    break
-        words = np.float64(pour_words[pour])
-        current, current_cover, current_strong, current_system = -1, 0.0, False, False
-        for i in range(n):
-            m = order[i]
-            cover = END_WORDS * (matched[m, HEAD] + matched[m, TAIL])
-            for region in range(3):
-                if matched[m, region]:
-                    reach = words if region == IN_ALL else min(words, EDGE_WORDS)
-                    cover = max(cover, reach * matched[m, region] / n_kept[pour, region])
-            cover = min(cover, words)
-            strong = cover >= strong_words or cover >= strong_share * words
-            system = cover == 0.0
+            m = n
+            while m > 0 and (
+                n_pours_of[mould] > n_pours_of[moulds[m - 1]]
+                or (n_pours_of[mould] == n_pours_of[moulds[m - 1]] and mould < moulds[m - 1])
+            ):
+                m -= 1
+            if m > 0 and moulds[m - 1] == mould:
+                continue
+            for j in range(n, m, -1):
+                moulds[j] = moulds[j - 1]
+            moulds[m] = mould
+            n += 1
+        current = np.int64(-1)
+        for m in range(n):
+            mould = moulds[m]
             if current >= 0:
-                if current_system:
-                    if not strong or n_pours_of[moulds[m]] ** 2 < n_pours_of[current]:
+                rare = n_pours_of[mould] ** 2 < n_pours_of[current]
+                if weight[current] == 0:
+                    if rare or not strong[mould]:
                         continue
-                elif cover <= current_cover or (current_strong and n_pours_of[moulds[m]] ** 2 < n_pours_of[current]):
+                elif rare and strong[current]:
                     continue
-            current, current_cover, current_strong, current_system = moulds[m], cover, strong, system
+                elif weight[mould] <= weight[current] and not (
+                    2 * weight[mould] >= weight[current]
+                    and _within(
+                        pour, mould, current, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours
+                    )
+                ):
+                    continue
+            if _fits(
+                pour, mould, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours, kind, level, limits,
+                least,
+            ):  # fmt: skip
+                current = mould
         out[pour] = current
 
 

@@ -21,11 +21,17 @@ TOGETHER = 0.6
 
 Above one half, so that a phrase which two moulds of like size share goes to neither; fitted on no data."""
 
+ALIKE = 0.6
+"""... and the anchors that most of their prompts show are mostly the same."""
+
+FITS = 0.4
+"""Of a mould's anchors that a prompt would show if it came from it, the least share that it must show."""
+
 SAMPLE = 32
 """Pours that are looked at for each anchor and each template: those with the smallest hashes."""
 
-STRONG_WORDS, STRONG_SHARE = 24.0, 1 / 3
-"""A mould that covers so much of a prompt is not taken for a turn of phrase."""
+STRONG_WORDS, STRONG_SHARE = 24, 3
+"""A mould that covers so many words of its prompts, or one in so many of them, is no mere turn of phrase."""
 
 FIXED_SHARE = 0.5
 """An anchor is part of a template's fixed text when at least this share of its pours show it."""
@@ -44,12 +50,14 @@ _NAMING = np.uint64(0x5851F42D4C957F2D)
 class Moulds:
     """Sets of anchors. Shapes: of_anchor (n_anchors,) int32; n_pours, usable, name (n_moulds,): the pours that show its
     most frequent anchor; whether it can be told from a turn of phrase; and its id, the hash of its foremost anchor.
+    together: of each anchor, those that most of its pours show.
     """
 
     of_anchor: npt.NDArray[np.int32]
     n_pours: Ints
     usable: npt.NDArray[np.bool_]
     name: Ints
+    together: Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +101,17 @@ def find_moulds(pours: Pours, *, threads: int) -> Moulds:
     """
     together = _common(pours, pours.anchors, pours.start, pours.count, pours.shown, TOGETHER, LEAST_POURS, threads)
     parent = np.arange(pours.n_anchors, dtype=np.int32)
-    kernels.join_mutual(together.starts, together.anchors, parent)
+    kernels.join_mutual(together.starts, together.anchors, ALIKE, parent)
     _, of_anchor = np.unique(parent, return_inverse=True)
     n = int(of_anchor.max()) + 1 if len(of_anchor) else 0
     n_pours = np.zeros(n, np.int64)
     np.maximum.at(n_pours, of_anchor, pours.shown)
     return Moulds(
-        of_anchor.astype(np.int32), n_pours, _usable(pours, of_anchor, n_pours), _names(pours, of_anchor, n_pours)
+        of_anchor.astype(np.int32),
+        n_pours,
+        _usable(pours, of_anchor, n_pours),
+        _names(pours, of_anchor, n_pours),
+        together,
     )
 
 
@@ -135,11 +147,19 @@ def choose(pours: Pours, moulds: Moulds, *, threads: int) -> npt.NDArray[np.int3
     """The mould of each pour, -1 for none; no mould is left with fewer than LEAST_POURS."""
     usable = moulds.usable.copy()
     out = np.full(pours.n, -1, np.int32)
+    n_shown, covered, words = (np.zeros(len(usable), np.int64) for _ in range(3))
+    kernels.weigh_moulds(
+        pours.start, pours.count, pours.anchors, pours.kind, pours.n_kept, pours.words, moulds.of_anchor, usable,
+        n_shown, covered, words,
+    )  # fmt: skip
+    weight = covered // np.maximum(n_shown, 1)
+    level = pours.level
+    strong = (weight >= STRONG_WORDS) | (covered * STRONG_SHARE >= words)
 
     def work(first: int, last: int) -> None:
         kernels.choose_moulds(
-            first, last, pours.start, pours.count, pours.anchors, pours.kind, pours.text, pours.n_kept,
-            pours.words, moulds.of_anchor, moulds.n_pours, usable, STRONG_WORDS, STRONG_SHARE, out,
+            first, last, pours.start, pours.count, pours.anchors, moulds.of_anchor, moulds.n_pours, usable, weight,
+            strong, moulds.together.starts, moulds.together.anchors, pours.kind, level, pours.limits, FITS, out,
         )  # fmt: skip
 
     for _ in range(2):
