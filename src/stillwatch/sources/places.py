@@ -46,10 +46,14 @@ def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
     for log in logs:
         places += _expand_one(log, say)
     n_bodies = len(places)
-    places = [place for place in places if not (place.from_folder and _LARGE_BODIES.search(place.path))]
+    places = [place for place in places if not _is_large_body(place)]
     n_bodies -= len(places)
     if n_bodies:
         say(f"{n_bodies:,} large bodies of Bedrock's log (data/) are left aside: their exchanges come without text")
+        if not places:
+            raise InputError(
+                "holds only large bodies of Bedrock's log", source=logs[0], hint="name the folder above data/"
+            )
     unique: dict[tuple[str, str], Place] = {}
     for place in places:
         key = (place.kind, os.path.realpath(place.path) if place.kind == "file" else place.path)
@@ -92,6 +96,12 @@ def without_password(url: str) -> str:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _is_large_body(place: Place) -> bool:
+    # Bedrock stores bodies over 100 KB beside the log, as JSON too, with nothing in them that says whose they are.
+    path = str(Path(place.path).absolute()) if place.kind == "file" else place.path
+    return place.from_folder and _LARGE_BODIES.search(path) is not None
 
 
 def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:

@@ -1,0 +1,89 @@
+"""Real servers for tests: started for the session, on no fixed port, gone afterwards.
+
+Where a server's program is not installed the test is skipped and says so; with CI=true it fails, since there a skip
+would hide that nothing was proved.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def missing(what: str, how: str) -> NoReturn:
+    """Skip the test, or fail where CI=true."""
+    reason = f"{what} is not installed ({how})"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason + "; CI=true wants it", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_address() -> Iterator[str]:
+    """The address of a database on a PostgreSQL server of this session's own."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[4].split(".")[0])
+    )
+    found = str(folders[-1]) if folders else shutil.which("pg_ctl")
+    if found is None:
+        missing("PostgreSQL", "apt-get install postgresql")
+    programs = Path(found).parent
+    # A socket's path may be about 100 bytes long, so pytest's own folders are too deep.
+    home = Path(tempfile.mkdtemp(prefix="sw-pg-"))
+    as_user: list[str] = []
+    user = pwd.getpwuid(os.getuid()).pw_name
+    if os.getuid() == 0:
+        # The server refuses to run as root; the Debian package made a user for it.
+        user = "postgres"
+        as_user = ["runuser", "-u", user, "--"]
+        shutil.chown(home, user)
+    data = str(home / "data")
+
+    def run(*command: str) -> None:
+        done = subprocess.run([*as_user, *command], capture_output=True, text=True, cwd=home, timeout=120)
+        if done.returncode:
+            log = home / "log"
+            raise RuntimeError(f"{command[0]}: {done.stderr}\n{log.read_text() if log.exists() else ''}")
+
+    try:
+        run(str(programs / "initdb"), "-D", data, "-A", "trust", "-U", user, "-E", "UTF8", "--no-sync", "--locale=C")
+        options = f"-k {home} -c listen_addresses='' -c fsync=off -c synchronous_commit=off"
+        run(str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(home / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql:///postgres?host={home}&user={user}"
+        finally:
+            run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """The address of an object store that speaks S3, on this machine."""
+    try:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+    except ImportError:
+        missing("moto", "make test sets it up")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = make_server("127.0.0.1", port, DomainDispatcherApplication(create_backend_app), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

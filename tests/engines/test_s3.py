@@ -1,0 +1,122 @@
+"""Logs in object storage, read from a server that speaks S3."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stillwatch.errors import MissingSource
+from stillwatch.sources.bedrock import BEDROCK
+from stillwatch.sources.litellm import LITELLM
+from stillwatch.sources.quarantine import Quarantine
+from stillwatch.sources.reading import ReadOptions, read_logs
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+    """A fresh bucket's name, and a function that puts an object into it."""
+    import boto3
+
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", s3_address),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
+    name = f"logs-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    yield name, lambda key, body: client.put_object(Bucket=name, Key=key, Body=body)
+    client.close()
+
+
+def exchanges(prefix: str, n: int) -> list[dict[str, Any]]:
+    """So many exchanges of one account."""
+    return [
+        {"exchange_id": f"{prefix}{i}", "requested_at": AT, "account_id": "a", "model": "m", "prompt": f"ask {i}"}
+        for i in range(n)
+    ]
+
+
+def lines(documents: Any) -> bytes:
+    """Documents as NDJSON."""
+    return b"".join(json.dumps(one).encode() + b"\n" for one in documents)
+
+
+def read(url: str) -> tuple[list[str], list[str], Quarantine]:
+    """Ids of the exchanges, what was said, and the quarantine."""
+    said: list[str] = []
+    quarantine = Quarantine()
+    ids: list[str] = []
+    for rows in read_logs(
+        [url], format=None, registry=None, options=ReadOptions(now=NOW), quarantine=quarantine, say=said.append
+    ):
+        ids += rows.batch.column("exchange_id").to_pylist()
+    return sorted(ids), said, quarantine
+
+
+def test_a_prefix_is_read_recursively_with_its_compressions(bucket: tuple[str, Any]) -> None:
+    """gzip, zstd and plain objects under a prefix are read; objects beside it are not."""
+    name, put = bucket
+    put("logs/day=1/a.json.gz", gzip.compress(lines(LITELLM.write(exchanges("a", 50)))))
+    zstd = pa.compress(lines(LITELLM.write(exchanges("b", 50))), codec="zstd", asbytes=True)
+    put("logs/day=2/b.ndjson.zst", zstd)
+    put("logs/day=2/c.ndjson", lines(LITELLM.write(exchanges("c", 50))))
+    put("logs/day=2/notes.md", b"# not a log")
+    put("other/d.ndjson", lines(LITELLM.write(exchanges("d", 50))))
+    ids, said, quarantine = read(f"s3://{name}/logs/")
+    assert ids == sorted(f"{prefix}{i}" for prefix in "abc" for i in range(50))
+    assert quarantine.n == 0
+    assert any("litellm" in word for word in said)
+
+
+def test_bedrock_logs_are_read_without_their_large_bodies(bucket: tuple[str, Any]) -> None:
+    """Of what Bedrock delivers only the log is read; bodies in data/ and its permission check are left aside."""
+    name, put = bucket
+    folder = "AWSLogs/123456789012/BedrockModelInvocationLogs"
+    hour = f"{folder}/us-east-1/2026/03/01/12"
+    put(f"{folder}/amazon-bedrock-logs-permission-check", b"")
+    put(f"{hour}/20260301T120000000Z_5b1d.json.gz", gzip.compress(lines(BEDROCK.write(exchanges("e", 20)))))
+    put(f"{hour}/data/e1_input.json.gz", gzip.compress(b'{"messages": [{"role": "user", "content": "long"}]}'))
+    ids, said, quarantine = read(f"s3://{name}/AWSLogs/")
+    assert ids == sorted(f"e{i}" for i in range(20))
+    assert quarantine.n == 0
+    assert any("1 large bodies" in word and "without text" in word for word in said)
+
+
+def test_one_object_and_a_pattern_are_read(bucket: tuple[str, Any]) -> None:
+    """An object by its name, and objects by a pattern."""
+    name, put = bucket
+    put("logs/a.ndjson", lines(LITELLM.write(exchanges("a", 3))))
+    put("logs/b.ndjson", lines(LITELLM.write(exchanges("b", 3))))
+    assert read(f"s3://{name}/logs/a.ndjson")[0] == ["a0", "a1", "a2"]
+    assert read(f"s3://{name}/logs/b*.ndjson")[0] == ["b0", "b1", "b2"]
+
+
+def test_an_object_that_was_cut_off_keeps_what_came_before(bucket: tuple[str, Any]) -> None:
+    """Half a gzip object gives its first exchanges, and the cut goes to quarantine."""
+    name, put = bucket
+    whole = gzip.compress(lines(LITELLM.write(exchanges("a", 5_000))))
+    put("logs/a.ndjson.gz", whole[: len(whole) // 2])
+    ids, _, quarantine = read(f"s3://{name}/logs/")
+    assert 100 < len(ids) < 5_000
+    assert quarantine.n == 1
+
+
+def test_a_bucket_or_prefix_that_is_not_there_is_named(bucket: tuple[str, Any]) -> None:
+    """A wrong prefix ends in a message, not in an empty scan."""
+    name, _ = bucket
+    with pytest.raises(MissingSource, match="no logs there"):
+        read(f"s3://{name}/nothing/")
