@@ -399,7 +399,8 @@ def choose_moulds(  # type: ignore[no-untyped-def]
     A pour's moulds are tried from the most frequent on. The next one takes over where it weighs more, or half as much
     where it hardly occurs without the one before: then that one is a phrase that several moulds share. Once a strong
     one is found, the next must also be in at least the square root of that one's pours: rarer ones are values of its
-    slots. A mould known by the system prompt alone, which weighs nothing here, gives way to one that is strong. A mould of which the pour lacks too much (`_fits`, least) is passed over.
+    slots. A mould known by the system prompt alone, which weighs nothing here, gives way to one that is strong. A
+    mould of which the pour lacks too much (`_fits`, least) is passed over.
     """
     moulds = np.empty(PER_POUR, np.int64)
     for pour in range(first, last):
@@ -426,12 +427,12 @@ def choose_moulds(  # type: ignore[no-untyped-def]
             mould = moulds[m]
             if current >= 0:
                 rare = n_pours_of[mould] ** 2 < n_pours_of[current]
-                if weight[current] == 0:
-                    if rare or not strong[mould]:
-                        continue
-                elif rare and strong[current]:
+                by_system = weight[current] == 0
+                if rare and (by_system or strong[current]):
                     continue
-                elif weight[mould] <= weight[current] and not (
+                if by_system and not strong[mould]:
+                    continue
+                if weight[mould] <= weight[current] and not (
                     2 * weight[mould] >= weight[current]
                     and _within(
                         pour, mould, current, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours
