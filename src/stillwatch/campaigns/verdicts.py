@@ -30,12 +30,15 @@ class Thresholds:
     """Bits that a verdict takes.
 
     coordination: to say that accounts act as one: log2 of hypotheses over false networks allowed.
+    decoy: what the bits of all members of the strongest network in any decoy of this traffic come to; a network must
+    exceed it.
     campaign: what extraction, and the margin over the best honest explanation, must reach besides, for a stream of
     `n_accounts` accounts; a stream of n of them needs log2(n_accounts / n) bits more.  n_streams: put to that test.
     """
 
     coordination: float
     campaign: float
+    decoy: float
     n_hypotheses: int
     n_streams: int
     n_accounts: int
@@ -51,20 +54,22 @@ class Thresholds:
 
 
 def judge(
-    subjects: Sequence[Assessed], n_hypotheses: int, days: float, max_false: float
+    subjects: Sequence[Assessed], n_hypotheses: int, decoys: Sequence[float], days: float, max_false: float
 ) -> tuple[list[str], Thresholds]:
     """The verdict on each subject, and the thresholds.
 
     Coordination and concealment are judged first; only what passes is put to the test of extraction, so that only
     those tests spend the promise. The two rest on different numbers: who shares what, and what is asked.
-    n_hypotheses: indicators of which each could have become a network by chance.
+    n_hypotheses: indicators of which each could have become a network by chance.  decoys: see `best_of_decoys`.
     """
+    decoy = max(decoys, default=0.0)
     share = min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
     coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
-    acts = [_acts_as_one(subject, coordination) for subject in subjects]
+    acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
     limits = Thresholds(
         coordination=coordination,
+        decoy=decoy,
         campaign=-float(np.log2(max_false * share)),
         n_hypotheses=n_hypotheses,
         n_streams=len(tested),

@@ -18,6 +18,9 @@ from stillwatch.networks.search import Network, find_networks
 
 N_STRATA = 16
 
+N_DECOYS = 3
+"""Decoys of a scan: they show what chance and selection reach, and cost as much as the network step each."""
+
 
 def decoy(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> Links:
     """Links in which each family but the first was dealt to other units of like volume."""
@@ -38,6 +41,14 @@ def decoy_networks(
 ) -> list[list[Network]]:
     """What the search finds in each of `n_worlds` decoys."""
     return [find_networks(decoy(links, volume, rng), volume, rng) for _ in range(n_worlds)]
+
+
+def best_of_decoys(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[float]:
+    """The strongest network of each decoy, in bits summed over its members; 0 where the search finds none."""
+    return [
+        max((network.total_bits for network in networks), default=0.0)
+        for networks in decoy_networks(links, volume, rng, N_DECOYS)
+    ]
 
 
 def random_family_bits(

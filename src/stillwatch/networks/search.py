@@ -55,6 +55,11 @@ class Network:
         """Units in it."""
         return len(self.members)
 
+    @property
+    def total_bits(self) -> float:
+        """Bits of all members together: what a network is worth."""
+        return float(self.bits.sum())
+
     def family_bits(self) -> Floats:
         """Mean bits a member, by family."""
         return self.bits.mean(axis=0) if len(self.bits) else np.zeros(len(FAMILIES))
@@ -83,7 +88,7 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
         taken[network.members] = len(networks) - 1
     parts = [part for network in _merge(scorer, networks) for part in split(scorer, network.members)]
     whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in parts if len(part) >= MIN_UNITS]
-    return sorted(whole, key=lambda n: (-float(n.bits.sum()), n.members.tobytes()))
+    return sorted(whole, key=lambda n: (-n.total_bits, n.members.tobytes()))
 
 
 def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Units]:
@@ -214,4 +219,4 @@ def _merge(scorer: Scorer, networks: list[Network]) -> list[Network]:
                 break
         else:
             kept.append(network)
-    return sorted(kept, key=lambda n: (-float(n.bits.sum()), n.members.tobytes()))
+    return sorted(kept, key=lambda n: (-n.total_bits, n.members.tobytes()))

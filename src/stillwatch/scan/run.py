@@ -27,6 +27,7 @@ from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.names import read_names
 from stillwatch.links.links import make_links
+from stillwatch.networks.null import best_of_decoys
 from stillwatch.networks.search import find_networks
 from stillwatch.profiles.index import AccountIndex, Ints
 from stillwatch.profiles.profile import make_profiles
@@ -82,6 +83,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             links = make_links(connection, index)
         with progress.step("networks"):
             networks = find_networks(links, volume, rng)
+            decoys = best_of_decoys(links, volume, rng)
         with progress.step("campaigns"):
             cells = make_cells(connection)
             faces = read_faces(connection, index)
@@ -89,7 +91,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
-            verdicts, limits = judge(assessment.subjects, n_hypotheses, days, options.max_false_campaigns)
+            verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing(ingested.coverage, registry, seen)
             context = Context(
@@ -129,7 +131,8 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         "missing_evidence": lacking,
         "null": {
             "decoy_groups": int(sum(s.sharing.n_random for s in assessment.subjects)),
-            "worlds": 0,
+            "worlds": len(decoys),
+            "best_decoy_bits": round(limits.decoy, 3),
             "tail": "none: no piece of evidence weighs more than its null sample shows",
             "streams_tested": limits.n_streams,
             "accounts_tested": limits.n_accounts,
