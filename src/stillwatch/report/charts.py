@@ -290,7 +290,11 @@ def timeline(finding: Finding) -> Markup | None:
 
 
 _TEN: Spec = {"tickCount": 10}
-_COUNTS: Spec = {"format": "~s"}
+_COUNTS: Spec = {
+    "tickMinStep": 1,
+    "labelExpr": "datum.value >= 1e6 ? format(datum.value / 1e6, '~f') + 'M'"
+    " : datum.value >= 1e4 ? format(datum.value / 1e3, '~f') + 'k' : format(datum.value, ',~f')",
+}
 _TIME: Spec = {"format": "%-d %b", "tickCount": 5, "title": None, "labelOverlap": "greedy"}
 
 

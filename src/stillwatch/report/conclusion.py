@@ -27,8 +27,8 @@ class Conclusion:
     could_have_found: list[str]
 
 
-def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Conclusion:
-    """What the scan comes to. members: `schema.FINDING_ACCOUNTS`."""
+def conclude(findings: Findings, summary: ScanSummary, members: pa.Table, links: pa.Table) -> Conclusion:
+    """What the scan comes to. members: `schema.FINDING_ACCOUNTS`; links: `schema.FINDING_LINKS`."""
     by_verdict = {v: [f for f in findings.findings if f.verdict == v] for v in ("campaign", "network", "harvest")}
     campaigns, networks, harvests = by_verdict["campaign"], by_verdict["network"], by_verdict["harvest"]
     details: list[str] = []
@@ -44,11 +44,7 @@ def conclude(findings: Findings, summary: ScanSummary, members: pa.Table) -> Con
             "as these logs can show. What they could have shown, and what not, stands below."
         )
     if networks:
-        details.append(
-            f"{spelled(len(networks)).capitalize()} {'group' if len(networks) == 1 else 'groups'} of accounts act as "
-            "one while presenting themselves as unrelated. That they collect training data is not shown: resellers, "
-            "classes and fraud rings look like this too, and a network is no accusation."
-        )
+        details.append(_networks(networks, set(links["network_id"].to_pylist())))
     if harvests:
         details.append(
             f"{spelled(len(harvests)).capitalize()} declared "
@@ -97,7 +93,7 @@ def promise_in_words(summary: ScanSummary) -> str:
     often = f"one false campaign in {months:,.0f} such months" if months >= 2 else f"{each} false campaigns a month"
     return (
         f"If everybody here is honest, scans of this traffic are to raise {each} false campaigns per 30 days on "
-        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of it, over "
+        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of that {each}, over "
         f"{count(summary.accounts, 'account')} and {count(summary.exchanges, 'exchange')}."
     )
 
@@ -120,6 +116,24 @@ def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
         f"{spelled(len(campaigns)).capitalize()} extraction campaigns were found: {count(accounts, 'account')} that "
         f"pass for strangers act as {spelled(len(campaigns))} groups and collected {count(answers, 'answer')}{aim}."
     )
+
+
+def _networks(networks: list[Finding], carrying: set[str]) -> str:
+    """What is said of networks: no accusation."""
+    carry = sum(network.finding_id in carrying for network in networks)
+    rest = len(networks) - carry
+    groups = "group of accounts acts" if len(networks) == 1 else "groups of accounts act"
+    out = [f"{spelled(len(networks)).capitalize()} {groups} as one while presenting themselves as unrelated."]
+    if carry:
+        verb = "carries" if carry == 1 else "carry"
+        out.append(f"{spelled(carry).capitalize()} of them {verb} the campaigns above, beside other traffic.")
+    if rest:
+        whom = "the others" if carry and rest > 1 else "the other" if carry else "them" if rest > 1 else "it"
+        out.append(
+            f"Of {whom} it is not shown that training data is collected: resellers, classes and fraud rings look like "
+            "this too, and a network is no accusation."
+        )
+    return " ".join(out)
 
 
 def _others(campaigns: list[Finding], members: pa.Table) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 
 from markupsafe import Markup
@@ -11,7 +12,8 @@ from stillwatch.report.text import count, shown_id
 
 WIDTH = 520
 ROW = 42
-MAX_DRAWN = 12
+MAX_DRAWN = 9
+MAX_OF_A_KIND = 3
 _LEFT, _RIGHT = 78, 196
 _LABEL_CHARS = 30
 
@@ -19,15 +21,15 @@ _LABEL_CHARS = 30
 def shares_graph(finding: Finding, accounts: int) -> Markup | None:
     """An inline SVG of what a finding's accounts share; None where they share nothing that can be shown.
 
-    accounts: of the finding's network, that shares are parts of.
+    accounts: of the network that the finding runs on, whose parts the shares are.
     """
     telling = [share for share in finding.pictures.shares if not share.hub]
     hubs = [share for share in finding.pictures.shares if share.hub]
     if not telling and not hubs:
         return None
-    drawn = telling[:MAX_DRAWN]
+    drawn = _drawn(telling)
     whole = max([accounts, *(share.accounts for share in finding.pictures.shares)])
-    folded = _folded(telling[MAX_DRAWN:], hubs)
+    folded = _folded(len(telling) - len(drawn), hubs)
     height = max(ROW * (len(drawn) + len(folded)) + 10, 120)
     middle = height / 2
     edges, nodes = [], []
@@ -43,16 +45,16 @@ def shares_graph(finding: Finding, accounts: int) -> Markup | None:
             f'<text class="faint" x="{_RIGHT + 14}" y="{y - 2:.1f}">{escape(label)}</text>'
             f'<text class="small faint" x="{_RIGHT + 14}" y="{y + 13:.1f}">{escape(under)}</text>'
         )
-    title = f"{count(accounts, 'account')} and {count(len(telling), 'thing')} that they share"
+    title = f"{count(whole, 'account')} and {count(len(telling), 'thing')} that they share"
     said = "; ".join(f"{s.kind} {shown_id(s.label)}: {s.accounts:,} of them, {s.elsewhere:,} others" for s in drawn)
     return Markup(
         f'<svg class="graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'height="{height:.0f}" role="img" aria-label="{escape(title)}. {escape(said)}"><title>{escape(title)}</title>'
         f"{''.join(edges)}"
         f'<circle class="bundle {escape(finding.verdict)}" cx="{_LEFT - 30}" cy="{middle:.1f}" r="40"/>'
-        f'<text class="bundle" x="{_LEFT - 30}" y="{middle:.1f}" text-anchor="middle">{accounts:,}</text>'
+        f'<text class="bundle" x="{_LEFT - 30}" y="{middle:.1f}" text-anchor="middle">{whole:,}</text>'
         f'<text class="bundle small" x="{_LEFT - 30}" y="{middle + 15:.1f}" text-anchor="middle">'
-        f"{'account' if accounts == 1 else 'accounts'}</text>"
+        f"{'account' if whole == 1 else 'accounts'}</text>"
         f"{''.join(nodes)}</svg>"
     )
 
@@ -81,10 +83,21 @@ def _node(y: float, share: Share, whole: int) -> str:
     )
 
 
-def _folded(more: list[Share], hubs: list[Share]) -> list[tuple[str, str]]:
+def _drawn(telling: list[Share]) -> list[Share]:
+    """The most telling, few of a kind: ten addresses of one network say one thing."""
+    kinds: Counter[str] = Counter()
     out = []
+    for share in telling:
+        kinds[share.kind] += 1
+        if kinds[share.kind] <= MAX_OF_A_KIND and len(out) < MAX_DRAWN:
+            out.append(share)
+    return out
+
+
+def _folded(more: int, hubs: list[Share]) -> list[tuple[str, str]]:
+    out: list[tuple[str, str]] = []
     if more:
-        out.append((f"{len(more)} more", "each says less than those above"))
+        out.append((f"{more} more", "of the same kinds, or less telling"))
     if hubs:
         kinds = list(dict.fromkeys(share.kind for share in hubs))
         name = "hub" if len(hubs) == 1 else "hubs"

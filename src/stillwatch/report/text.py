@@ -167,6 +167,11 @@ def span(first: str, last: str) -> str:
     return count(round(seconds), "second")
 
 
+def capitalize_first(said: str) -> str:
+    """A sentence that begins as sentences do; the rest stays as it is."""
+    return said[:1].upper() + said[1:]
+
+
 def listed(items: list[str], limit: int = 3) -> str:
     """Items as a person lists them: a, b and c; or a, b, c and 4 more."""
     if len(items) > limit:

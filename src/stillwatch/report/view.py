@@ -27,6 +27,7 @@ ROLES = ("driver", "carrier", "stolen", "adjacent")
 ORDER = ("campaign", "harvest", "network")
 """Findings in the order in which they are shown; networks come last, folded."""
 
+_WOULD_SHOW = " would show this too: "
 _SLOT = re.compile(r"(⟦[^⟧]*⟧)")
 _SPARK_WIDTH, _SPARK_HEIGHT = 220, 34
 
@@ -62,6 +63,8 @@ class FindingView:
     """A finding as the page shows it. zero: where 0 bits is on the waterfall's scale, in per cent.
 
     needed: bits of extraction and of margin that a campaign of its size takes.  carrying: accounts with its exchanges.
+    network: accounts of the network that it runs on.  would_show: what the best honest explanation would be, and what
+    it would show too.
     """
 
     name: str
@@ -78,8 +81,18 @@ class FindingView:
     pictures: dict[str, Markup | None]
     atlas: list[tuple[str, str]]
     linked: list[str]
+    network: int
     needed: float
     carrying: int
+
+    @property
+    def would_show(self) -> tuple[str, list[str]]:
+        """The sentence that says what the best honest explanation would be, once, and what speaks for it."""
+        said = [one.partition(_WOULD_SHOW) for one in (self.best.for_ if self.best else [])]
+        begins = {begin for begin, middle, _ in said if middle}
+        if len(begins) == 1 and all(middle for _, middle, _ in said):
+            return begins.pop() + _WOULD_SHOW.rstrip(), [end for _, _, end in said]
+        return "", list(self.best.for_ if self.best else [])
 
     @property
     def anchor(self) -> str:
@@ -112,6 +125,11 @@ class Page:
     n_reasons: int
     sources: int
 
+    @property
+    def carrying_networks(self) -> int:
+        """Networks on which campaigns run."""
+        return sum(bool(view.linked) for view in self.networks)
+
 
 def ranked(findings: list[Finding]) -> list[Finding]:
     """Findings in the order in which they are shown; within a verdict, as the scan ranked them."""
@@ -131,7 +149,13 @@ def names_of(findings: list[Finding]) -> dict[str, str]:
 
 
 def view_finding(
-    finding: Finding, names: dict[str, str], summary: ScanSummary, tested: int, members: pa.Table, links: pa.Table
+    finding: Finding,
+    all_findings: dict[str, Finding],
+    names: dict[str, str],
+    summary: ScanSummary,
+    tested: int,
+    members: pa.Table,
+    links: pa.Table,
 ) -> FindingView:
     """A finding with its pictures; a network with the small ones only.
 
@@ -140,6 +164,8 @@ def view_finding(
     mine = members.filter(pc.equal(members["finding_id"], finding.finding_id))
     roles = Counter(mine["role"].to_pylist())
     small = finding.verdict == "network"
+    linked = linked_findings(finding, links)
+    network = max([finding.accounts, *(all_findings[one].accounts for one in linked if one in all_findings)])
     bars, zero = _bars(waterfall(finding, summary.prior_per_million))
     return FindingView(
         name=names[finding.finding_id],
@@ -153,9 +179,10 @@ def view_finding(
         members=first_members(mine, MAX_NETWORK_ACCOUNTS if small else MAX_ACCOUNTS),
         n_members=mine.num_rows,
         roles=[(role, roles[role]) for role in sorted(roles, key=_role_rank)],
-        pictures=_pictures(finding, small, mine.num_rows),
+        pictures=_pictures(finding, small, finding.accounts if small else network),
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
-        linked=linked_findings(finding, links),
+        linked=linked,
+        network=network,
         needed=summary.null.campaign_bits_for(tested),
         carrying=sum(roles[role] for role in CARRYING) or finding.accounts,
     )
@@ -203,9 +230,9 @@ def _pieces(example: str | None) -> Iterator[tuple[str, bool]]:
             yield piece, piece.startswith("⟦") and piece.endswith("⟧")
 
 
-def _pictures(finding: Finding, small: bool, members: int) -> dict[str, Markup | None]:
+def _pictures(finding: Finding, small: bool, network: int) -> dict[str, Markup | None]:
     return {
-        "shares": shares_graph(finding, members or finding.accounts),
+        "shares": shares_graph(finding, network),
         "spark": _spark(finding) if small else None,
         "timeline": None if small else charts.timeline(finding),
         "load": None if small else charts.load(finding),

@@ -56,17 +56,21 @@ def make_page(
     shown = ranked(findings.findings)
     names = names_of(shown)
     sizes = {group.finding_id: group.accounts for group in findings.tested}
+    by_id = {one.finding_id: one for one in shown}
     views = [
-        view_finding(one, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links) for one in shown
+        view_finding(one, by_id, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links)
+        for one in shown
     ]
     reasons = quarantine_reasons(quarantine)
     main = [view for view in views if view.finding.verdict != "network"]
     return Page(
         summary=summary,
-        conclusion=conclude(findings, summary, accounts),
+        conclusion=conclude(findings, summary, accounts, links),
         promise=promise_in_words(summary),
         main=main,
-        networks=[view for view in views if view.finding.verdict == "network"],
+        networks=sorted(
+            (view for view in views if view.finding.verdict == "network"), key=lambda view: not view.linked
+        ),
         names=names,
         axes=charts.two_axes(
             findings.tested,
@@ -94,8 +98,8 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     for name in (
-        "bits", "count", "day", "how_often", "listed", "moment", "probability", "rate", "share", "short", "shown",
-        "shown_id", "signed", "span", "spelled",
+        "bits", "capitalize_first", "count", "day", "how_often", "listed", "moment", "probability", "rate", "share", "short",
+        "shown", "shown_id", "signed", "span", "spelled",
     ):  # fmt: skip
         environment.filters[name] = getattr(text, name)
     script = (_PAGE / "print.js").read_text(encoding="utf-8").strip()
