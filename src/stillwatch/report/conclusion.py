@@ -125,8 +125,9 @@ def _networks(networks: list[Finding], carrying: set[str]) -> str:
     groups = "group of accounts acts" if len(networks) == 1 else "groups of accounts act"
     out = [f"{spelled(len(networks)).capitalize()} {groups} as one while presenting themselves as unrelated."]
     if carry:
+        which = "It" if len(networks) == 1 else "All of them" if not rest else f"{spelled(carry).capitalize()} of them"
         verb = "carries" if carry == 1 else "carry"
-        out.append(f"{spelled(carry).capitalize()} of them {verb} the campaigns above, beside other traffic.")
+        out.append(f"{which} {verb} what was found above, beside other traffic.")
     if rest:
         whom = "the others" if carry and rest > 1 else "the other" if carry else "them" if rest > 1 else "it"
         out.append(

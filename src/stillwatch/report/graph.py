@@ -86,7 +86,7 @@ def _node(y: float, share: Share, whole: int) -> str:
 def _drawn(telling: list[Share]) -> list[Share]:
     """The most telling, few of a kind: ten addresses of one network say one thing."""
     kinds: Counter[str] = Counter()
-    out = []
+    out: list[Share] = []
     for share in telling:
         kinds[share.kind] += 1
         if kinds[share.kind] <= MAX_OF_A_KIND and len(out) < MAX_DRAWN:

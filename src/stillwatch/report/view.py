@@ -27,6 +27,10 @@ ROLES = ("driver", "carrier", "stolen", "adjacent")
 ORDER = ("campaign", "harvest", "network")
 """Findings in the order in which they are shown; networks come last, folded."""
 
+TRIFLE_BITS = 0.5
+"""Evidence of a network that says less is summed up."""
+
+_SAYS = ("evidence", "overlap", "rest")
 _WOULD_SHOW = " would show this too: "
 _SLOT = re.compile(r"(⟦[^⟧]*⟧)")
 _SPARK_WIDTH, _SPARK_HEIGHT = 220, 34
@@ -84,6 +88,17 @@ class FindingView:
     network: int
     needed: float
     carrying: int
+
+    @property
+    def main_bars(self) -> list[Bar]:
+        """The evidence that says more than a trifle."""
+        return [bar for bar in self.bars if bar.step.kind in _SAYS and abs(bar.step.bits) >= TRIFLE_BITS]
+
+    @property
+    def trifles(self) -> tuple[int, float]:
+        """How many pieces of evidence say less, and their sum in bits."""
+        small = [bar.step.bits for bar in self.bars if bar.step.kind in _SAYS and abs(bar.step.bits) < TRIFLE_BITS]
+        return len(small), sum(small)
 
     @property
     def would_show(self) -> tuple[str, list[str]]:

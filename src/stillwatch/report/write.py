@@ -55,7 +55,8 @@ def make_page(
     """Everything the page shows, with its pictures drawn."""
     shown = ranked(findings.findings)
     names = names_of(shown)
-    sizes = {group.finding_id: group.accounts for group in findings.tested}
+    # A network is tested whole and in its streams; its own size is that of the whole.
+    sizes = {one.finding_id: one.accounts for one in findings.tested if one.verdict != "network"}
     by_id = {one.finding_id: one for one in shown}
     views = [
         view_finding(one, by_id, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links)
@@ -68,9 +69,7 @@ def make_page(
         conclusion=conclude(findings, summary, accounts, links),
         promise=promise_in_words(summary),
         main=main,
-        networks=sorted(
-            (view for view in views if view.finding.verdict == "network"), key=lambda view: not view.linked
-        ),
+        networks=[view for view in views if view.finding.verdict == "network"],
         names=names,
         axes=charts.two_axes(
             findings.tested,
@@ -98,8 +97,8 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     for name in (
-        "bits", "capitalize_first", "count", "day", "how_often", "listed", "moment", "probability", "rate", "share", "short",
-        "shown", "shown_id", "signed", "span", "spelled",
+        "bits", "capitalize_first", "count", "day", "how_often", "listed", "moment", "probability", "rate", "share",
+        "short", "shown", "shown_id", "signed", "span", "spelled",
     ):  # fmt: skip
         environment.filters[name] = getattr(text, name)
     script = (_PAGE / "print.js").read_text(encoding="utf-8").strip()
