@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Tab:
         """Open a file and wait until it is loaded."""
         self.loaded = False
         self.call("Page.navigate", url=path.as_uri())
-        self.browser.wait(lambda: self.loaded)
+        self.browser.wait(lambda _: self.loaded)
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to in the page."""
@@ -130,8 +130,8 @@ class Browser:
         os.write(self._out, json.dumps(message).encode() + b"\0")
         answer: dict[str, Any] = {}
 
-        def answered() -> bool:
-            for heard in self._read():
+        def answered(messages: list[dict[str, Any]]) -> bool:
+            for heard in messages:
                 if heard.get("id") == number:
                     answer.update(heard)
             return bool(answer)
@@ -141,14 +141,12 @@ class Browser:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def wait(self, done: Any) -> None:
-        """Read until something is so."""
+    def wait(self, done: Callable[[list[dict[str, Any]]], bool]) -> None:
+        """Read until something is so; it is asked with the messages that came in."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not done():
+        while not done(self._read()):
             assert time.monotonic() < deadline, "Chromium does not answer"
             time.sleep(0.01)
-            if done.__name__ == "<lambda>":
-                self._read()
 
     def _read(self) -> list[dict[str, Any]]:
         with contextlib.suppress(BlockingIOError):

@@ -201,8 +201,8 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
     else:
         out.append(
             f"Its group has the {bits(needs)} bits of coordination that a verdict takes, but not from two families of "
-            "evidence at least, or without showing that the accounts hide that they belong together: being alike is no "
-            "finding."
+            "evidence at least, or without showing that the accounts hide that they belong together, or without "
+            "evidence of this account's own: being alike is no finding."
         )
     if extraction < takes:
         out.append(
