@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Findings
-from stillwatch.report import charts, text
+from stillwatch.report import text
+from stillwatch.report.axes import two_axes
 from stillwatch.report.conclusion import conclude, promise_in_words
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.view import (
@@ -71,7 +72,7 @@ def make_page(
         main=main,
         networks=[view for view in views if view.finding.verdict == "network"],
         names=names,
-        axes=charts.two_axes(
+        axes=two_axes(
             findings.tested,
             summary.null.coordination_threshold_bits,
             summary.null.extraction_threshold_bits,
