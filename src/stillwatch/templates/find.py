@@ -118,30 +118,30 @@ def _poured(
     fingerprints: Path, pours: Pours, of_pour: npt.NDArray[np.int32], fixed: Fixed, name: Ints, family: Ints
 ) -> Iterator[pa.Table]:
     """Each part's exchanges with their template, its family, and the share of the text that is the template's."""
-    n_templates = len(name)
-    owner = np.repeat(np.arange(n_templates), np.diff(fixed.starts))
+    # one more pour and one more template, both nobody's, are what -1 points at
+    n = len(name)
+    owner = np.repeat(np.arange(n), np.diff(fixed.starts))
     kinds = pours.kind[fixed.anchors]
-    system_fixed = np.bincount(owner[kinds == kernels.SYSTEM], minlength=n_templates) > 0
-    prompt_fixed = np.bincount(owner[kinds != kernels.SYSTEM], minlength=n_templates) > 0
-    shares = np.zeros(pours.n, np.int16)
+    by_system = np.bincount(owner[kinds == kernels.SYSTEM], minlength=n + 1) > 0
+    by_prompt = np.bincount(owner[kinds != kernels.SYSTEM], minlength=n + 1) > 0
+    shares = np.zeros(pours.n + 1, np.int16)
     kernels.mould_shares(
         of_pour, pours.start, pours.count, pours.anchors, pours.kind, pours.n_kept, fixed.starts, fixed.anchors, shares
     )
+    of_pour, name, family = np.append(of_pour, -1), np.append(name, 0), np.append(family, 0)
     columns = (
         "position", "account", "requested_at", "prompt_hash", "prompt_words", "system_hash", "prompt_bytes",
         "system_bytes",
     )  # fmt: skip
     for part in read_parts(fingerprints, columns):
         pour = pours_of(part, pours.index)
-        template = np.where(pour >= 0, of_pour[np.maximum(pour, 0)], -1)
-        inside, number = template >= 0, np.maximum(template, 0)
-        share = shares[np.maximum(pour, 0)].astype(np.int64)
+        template = of_pour[pour]
+        share = shares[pour].astype(np.int64)
         prompt_bytes = pc.fill_null(part["prompt_bytes"], 0).to_numpy()
         system_bytes = pc.fill_null(part["system_bytes"], 0).to_numpy()
         whole = prompt_bytes + system_bytes
         with_system = (1000 * system_bytes + share * prompt_bytes) // np.maximum(whole, 1)
-        if n_templates:
-            share = np.where(system_fixed[number] & (whole > 0), with_system, share)
+        share = np.where(by_system[template] & (whole > 0), with_system, share)
         yield pa.table(
             {
                 "position": part["position"],
@@ -149,9 +149,9 @@ def _poured(
                 "requested_at": pc.cast(part["requested_at"], pa.int64()),
                 "prompt_hash": part["prompt_hash"],
                 "words": part["prompt_words"],
-                "template": pa.array(name[number] if n_templates else number, pa.int64(), mask=~inside),
-                "family": pa.array(family[number] if n_templates else number, pa.int64(), mask=~inside),
-                "by_system": inside & ~prompt_fixed[number] if n_templates else inside,
+                "template": pa.array(name[template], pa.int64(), mask=template < 0),
+                "family": pa.array(family[template], pa.int64(), mask=template < 0),
+                "by_system": (template >= 0) & ~by_prompt[template],
                 "share": share.astype(np.int16),
             },
             schema=_POURED,

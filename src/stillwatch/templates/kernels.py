@@ -26,6 +26,9 @@ EDGE_WORDS = 64.0
 
 END_WORDS = 8.0
 
+FEW = 10
+"""What fewer pours of a larger mould have in common may well be the value of a slot that was sent again."""
+
 MOST_NEIGHBOURS = 40
 """Anchors that one anchor goes together with, at most; a mould has 19 in any one pour."""
 
@@ -398,9 +401,9 @@ def choose_moulds(  # type: ignore[no-untyped-def]
     `shared_anchors`, by anchor.
     A pour's moulds are tried from the most frequent on. The next one takes over where it weighs more, or half as much
     where it hardly occurs without the one before: then that one is a phrase that several moulds share. Once a strong
-    one is found, the next must also be in at least the square root of that one's pours: rarer ones are values of its
-    slots. A mould known by the system prompt alone, which weighs nothing here, gives way to one that is strong. A
-    mould of which the pour lacks too much (`_fits`, least) is passed over.
+    one is found, the next must also be in at least the square root of that one's pours, and in FEW or a fourth of
+    them: rarer ones are values of its slots. A mould known by the system prompt alone, which weighs nothing here,
+    gives way to one that is strong. A mould of which the pour lacks too much (`_fits`, least) is passed over.
     """
     moulds = np.empty(PER_POUR, np.int64)
     for pour in range(first, last):
@@ -427,6 +430,7 @@ def choose_moulds(  # type: ignore[no-untyped-def]
             mould = moulds[m]
             if current >= 0:
                 rare = n_pours_of[mould] ** 2 < n_pours_of[current]
+                rare |= 4 * n_pours_of[mould] < min(n_pours_of[current], 4 * FEW)
                 by_system = weight[current] == 0
                 if rare and (by_system or strong[current]):
                     continue

@@ -147,6 +147,8 @@ def choose(pours: Pours, moulds: Moulds, *, threads: int) -> npt.NDArray[np.int3
     """The mould of each pour, -1 for none; no mould is left with fewer than LEAST_POURS."""
     usable = moulds.usable.copy()
     out = np.full(pours.n, -1, np.int32)
+    if not len(usable):
+        return out
     n_shown, covered, words = (np.zeros(len(usable), np.int64) for _ in range(3))
     kernels.weigh_moulds(
         pours.start, pours.count, pours.anchors, pours.kind, pours.n_kept, pours.words, moulds.of_anchor, usable,
