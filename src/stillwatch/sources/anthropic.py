@@ -92,22 +92,11 @@ def parse(document: Document) -> Iterator[Row]:
 
 def sniff(document: Document) -> float:
     """Sure with a message or an error of Anthropic's; with a request alone, by its headers, address or model."""
-    if "startTime" in document or "schemaType" in document:
+    try:
+        return _sureness(document)
+    except (AttributeError, TypeError, ValueError):
+        # What is put together so oddly is surely nobody's pair; reading it gives the reason.
         return 0.0
-    envelope = open_envelope(document, MARKS)
-    answer = _answer(envelope.response)
-    if is_answer(answer):
-        return 0.95 if envelope.request else 0.85
-    if _others(answer) or not MARKS & set(envelope.request):
-        return 0.0
-    request = envelope.request
-    marks = (
-        any(name.startswith("anthropic-") for name in envelope.headers),
-        str(envelope.fields.get("url") or envelope.fields.get("path") or "").endswith("/messages"),
-        str(request.get("model") or "").startswith("claude"),
-        "system" in request or "anthropic_version" in request,
-    )
-    return 0.9 if any(marks) and not envelope.bare else 0.5 if any(marks) else 0.0
 
 
 def write(rows: Iterable[Row]) -> Iterator[Document]:
@@ -149,7 +138,7 @@ def fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
     """Text, stop reason, usage and opaque blocks of a message; cached tokens are counted in."""
     usage = answer.get("usage") or {}
     counts = [usage.get(f"{name}input_tokens") for name in ("", "cache_read_", "cache_creation_")]
-    row["input_tokens"] = None if counts[0] is None else sum(one or 0 for one in counts)
+    row["input_tokens"] = all_input(counts)
     row["output_tokens"] = usage.get("output_tokens")
     row["cached_tokens"] = counts[1]
     details = usage.get("output_tokens_details") or {}
@@ -160,6 +149,12 @@ def fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
     row["response"] = text or None
     row["finish_reason"] = answer.get("stop_reason")
     row["reasoning_out_blocks"] = list(opaque_blocks(content)) if isinstance(content, list) else []
+
+
+def all_input(counts: Sequence[Any]) -> Any:
+    """Tokens in, cached ones counted in, of fresh, read and written ones; what is no number stays for its fault."""
+    odd = next((one for one in counts if one is not None and not isinstance(one, int | float)), None)
+    return odd if odd is not None else None if counts[0] is None else sum(one or 0 for one in counts)
 
 
 def is_answer(answer: Mapping[str, Any]) -> bool:
@@ -251,6 +246,25 @@ def write_answer(row: Row) -> dict[str, Any]:
         "stop_reason": row.get("finish_reason"),
         "usage": usage,
     }
+
+
+def _sureness(document: Document) -> float:
+    if "startTime" in document or "schemaType" in document:
+        return 0.0
+    envelope = open_envelope(document, MARKS)
+    answer = _answer(envelope.response)
+    if is_answer(answer):
+        return 0.95 if envelope.request else 0.85
+    if _others(answer) or not MARKS & set(envelope.request):
+        return 0.0
+    request = envelope.request
+    marks = (
+        any(name.startswith("anthropic-") for name in envelope.headers),
+        str(envelope.fields.get("url") or envelope.fields.get("path") or "").endswith("/messages"),
+        str(request.get("model") or "").startswith("claude"),
+        "system" in request or "anthropic_version" in request,
+    )
+    return 0.9 if any(marks) and not envelope.bare else 0.5 if any(marks) else 0.0
 
 
 def _answer(value: Any) -> dict[str, Any]:

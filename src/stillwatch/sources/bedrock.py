@@ -233,7 +233,7 @@ def _fill_counts(row: Row, logged_in: Mapping[str, Any], logged_out: Mapping[str
         logged_in.get(name) for name in ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
     ]
     if counts[0] is not None:
-        row["input_tokens"] = sum(one or 0 for one in counts)
+        row["input_tokens"] = anthropic.all_input(counts)
         row["cached_tokens"] = counts[1]
     if logged_out.get("outputTokenCount") is not None:
         row["output_tokens"] = logged_out["outputTokenCount"]

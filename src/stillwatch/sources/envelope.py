@@ -158,7 +158,7 @@ def status(envelope: Envelope, error: Any, types: Mapping[str, int], answered: b
         if isinstance(value, str) and value.lower() in ("ok", "success", "succeeded", "completed") and not error:
             return 200
     if error:
-        known = [error] if isinstance(error, str) else [error.get(name) for name in ("status", "code", "type")]
+        known = [error.get(name) for name in ("status", "code", "type")] if isinstance(error, Mapping) else [error]
         for one in known:
             if isinstance(one, int) or (isinstance(one, str) and one.isdigit()):
                 return int(one)
@@ -287,7 +287,8 @@ def _add_headers(headers: dict[str, str], value: Any) -> None:
         pairs: list[tuple[Any, Any]] = list(value.items())
     elif isinstance(value, list):
         # HAR and WSGI: lists of {"name", "value"}, or of pairs.
-        pairs = [(one.get("name"), one.get("value")) if isinstance(one, Mapping) else tuple(one[:2]) for one in value]
+        pairs = [(one.get("name"), one.get("value")) for one in value if isinstance(one, Mapping)]
+        pairs += [(one[0], one[1]) for one in value if isinstance(one, list) and len(one) == 2]
     else:
         return
     for name, one in pairs:

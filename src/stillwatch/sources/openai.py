@@ -104,17 +104,11 @@ def parse(document: Document) -> Iterator[Row]:
 
 def sniff(document: Document) -> float:
     """Sure with an answer of OpenAI's; with a request alone, as far as no other provider's mark is on it."""
-    if "startTime" in document or "schemaType" in document:
+    try:
+        return _sureness(document)
+    except (AttributeError, TypeError, ValueError):
+        # What is put together so oddly is surely nobody's pair; reading it gives the reason.
         return 0.0
-    envelope = open_envelope(document, MARKS)
-    answer = _answer(envelope.response)
-    if _is_answer(answer):
-        # Where the pair stands in a wrapper of somebody's own, other formats claim nothing.
-        return 0.95 if envelope.request else 0.85
-    if _others(envelope, answer) or not MARKS & set(envelope.request) or "model" not in envelope.request:
-        return 0.0
-    url = str(envelope.fields.get("url") or envelope.fields.get("path") or "")
-    return 0.9 if url.endswith(("/completions", "/responses")) else 0.3 if envelope.bare else 0.6
 
 
 def write(rows: Iterable[Row]) -> Iterator[Document]:
@@ -174,6 +168,20 @@ def _item(item: dict[str, Any]) -> dict[str, Any] | None:
     if kind.endswith("_call"):
         return {"type": "function_call", "name": item.get("name") or kind, "arguments": item.get("action") or {}}
     return {"role": "user", "content": [item]}
+
+
+def _sureness(document: Document) -> float:
+    if "startTime" in document or "schemaType" in document:
+        return 0.0
+    envelope = open_envelope(document, MARKS)
+    answer = _answer(envelope.response)
+    if _is_answer(answer):
+        # Where the pair stands in a wrapper of somebody's own, other formats claim nothing.
+        return 0.95 if envelope.request else 0.85
+    if _others(envelope, answer) or not MARKS & set(envelope.request) or "model" not in envelope.request:
+        return 0.0
+    url = str(envelope.fields.get("url") or envelope.fields.get("path") or "")
+    return 0.9 if url.endswith(("/completions", "/responses")) else 0.3 if envelope.bare else 0.6
 
 
 def _answer(value: Any) -> dict[str, Any]:
@@ -244,7 +252,7 @@ def _others(envelope: Envelope, answer: Mapping[str, Any]) -> bool:
     return (
         answer.get("type") in ("message", "error")
         or "stop_reason" in answer
-        or any(event.get("type") in ("message_start", "ping") for event in answer.get("events") or ())
+        or any(event.get("type") in ("message_start", "ping") for event in answer.get("events") or [])
         or any(name.startswith("anthropic-") for name in envelope.headers)
         or "anthropic_version" in request
         or "system" in request

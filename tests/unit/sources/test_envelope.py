@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from stillwatch.sources.anthropic import ANTHROPIC
+from stillwatch.sources.bedrock import BEDROCK
 from stillwatch.sources.chat_templates import prompt_messages
 from stillwatch.sources.envelope import account, exchange_id, open_envelope, wrapper_columns
+from stillwatch.sources.openai import OPENAI
 from stillwatch.sources.streamed import events
 
 MARKS = frozenset(("messages",))
@@ -80,3 +83,23 @@ def test_a_broken_last_event_does_not_hide_the_others() -> None:
     """A stream that was cut in the middle of an event gives the events before."""
     assert events('data: {"a": 1}\n\ndata: {"a": ') == [{"a": 1}]
     assert events({"a": 1}) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"request": {"messages": [{"role": "user", "content": "Hi"}]}, "response": [{"choices": ["x"]}, 7]},
+        {
+            "request": 1,
+            "response": [{"type": "message_start", "message": 3}, {"type": "content_block_delta", "delta": "x"}],
+        },
+        {"request": {"messages": {"a": 1}}, "response": {"choices": {}, "usage": "none"}, "headers": [["a"], 1, {}]},
+        {"modelId": 5, "schemaType": [], "identity": {"arn": 7}, "input": [], "output": "x", "message": "{"},
+    ],
+    ids=["chunks", "events", "bodies", "record"],
+)
+def test_odd_documents_break_no_guess(document: dict[str, Any]) -> None:
+    """Telling a format never fails, however oddly a document is put together."""
+    for fmt in (OPENAI, ANTHROPIC, BEDROCK):
+        assert fmt.sniff is not None
+        assert 0.0 <= fmt.sniff(document) <= 1.0
