@@ -136,15 +136,20 @@ def purity(truth: Sequence[int], found: Sequence[int | None]) -> float:
     )
 
 
+def poured_purity(truth: Sequence[int], found: Sequence[int | None]) -> float:
+    """As `purity`, of the exchanges poured from a mould alone: for texts that hold unknown moulds of their own."""
+    return _agreement([(f, t) for t, f in zip(truth, found, strict=True) if f is not None and t >= 0])
+
+
 def completeness(truth: Sequence[int], found: Sequence[int | None]) -> float:
-    """Of the exchanges poured from a mould, the share that is in their mould's commonest template."""
-    pairs = [(t, f) for t, f in zip(truth, found, strict=True) if t >= 0]
-    return _agreement([(t, f) for t, f in pairs if f is not None], total=len(pairs))
+    """Of the exchanges poured from a mould, the share that is in their mould's commonest template; in none is alone."""
+    pairs = enumerate(zip(truth, found, strict=True))
+    return _agreement([(t, f if f is not None else ("alone", i)) for i, (t, f) in pairs if t >= 0])
 
 
-def _agreement(pairs: Sequence[tuple[object, object]], total: int | None = None) -> float:
+def _agreement(pairs: Sequence[tuple[object, object]]) -> float:
     counts: dict[object, dict[object, int]] = {}
     for group, value in pairs:
         inner = counts.setdefault(group, {})
         inner[value] = inner.get(value, 0) + 1
-    return sum(max(inner.values()) for inner in counts.values()) / max(1, len(pairs) if total is None else total)
+    return sum(max(inner.values()) for inner in counts.values()) / max(1, len(pairs))
