@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_worlds import pour, write_fingerprints
 
-from stillwatch.templates import kernels
+from stillwatch.templates import kernels, mould_kernels
 from stillwatch.templates.anchors import Index, gather_pours
 from stillwatch.templates.examples import Sample, masked_example
 from stillwatch.templates.find import find_templates
@@ -65,7 +65,7 @@ def test_join_mutual(chosen: list[set[int]], alike: float) -> None:
     neighbours = [sorted({i} | (chosen[i] if i < len(chosen) else set())) for i in range(n)]
     starts = np.cumsum([0] + [len(x) for x in neighbours]).astype(np.int64)
     parent = np.arange(n, dtype=np.int32)
-    kernels.join_mutual(starts, np.array([b for x in neighbours for b in x], np.int32), alike, parent)
+    mould_kernels.join_mutual(starts, np.array([b for x in neighbours for b in x], np.int32), alike, parent)
 
     def joined(a: int, b: int) -> bool:
         both, either = set(neighbours[a]) & set(neighbours[b]), set(neighbours[a]) | set(neighbours[b])

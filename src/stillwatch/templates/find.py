@@ -17,7 +17,7 @@ from stillwatch.engine.database import database
 from stillwatch.engine.parts import part_path, read_parts, write_table
 from stillwatch.errors import OutputError
 from stillwatch.schema import EXCHANGE_TEMPLATE, TEMPLATE
-from stillwatch.templates import kernels
+from stillwatch.templates import kernels, mould_kernels
 from stillwatch.templates.anchors import Ints, Pours, gather_pours, pours_of
 from stillwatch.templates.moulds import LEAST_POURS, Fixed, choose, families, find_moulds, fixed_texts
 
@@ -125,7 +125,7 @@ def _poured(
     by_system = np.bincount(owner[kinds == kernels.SYSTEM], minlength=n + 1) > 0
     by_prompt = np.bincount(owner[kinds != kernels.SYSTEM], minlength=n + 1) > 0
     shares = np.zeros(pours.n + 1, np.int16)
-    kernels.mould_shares(
+    mould_kernels.mould_shares(
         of_pour, pours.start, pours.count, pours.anchors, pours.kind, pours.n_kept, fixed.starts, fixed.anchors, shares
     )
     of_pour, name, family = np.append(of_pour, -1), np.append(name, 0), np.append(family, 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.templates import kernels
+from stillwatch.templates import kernels, mould_kernels
 from stillwatch.templates.anchors import Ints, Pours, Words, over_ranges
 
 LEAST_POURS = 3
@@ -80,12 +80,12 @@ def _common(pours: Pours, groups: npt.NDArray[np.int32], start: Ints, count: npt
     pieces: dict[int, npt.NDArray[np.int32]] = {}
 
     def work(first: int, last: int) -> None:
-        found = np.empty((last - first, kernels.MOST_NEIGHBOURS), np.int32)
-        kernels.shared_anchors(
+        found = np.empty((last - first, mould_kernels.MOST_NEIGHBOURS), np.int32)
+        mould_kernels.shared_anchors(
             first, last, group_start, sample, pours.start, pours.count, pours.anchors, level, pours.kind,
             pours.limits, share, least, found, n_found[first:last],
         )  # fmt: skip
-        pieces[first] = found[np.arange(kernels.MOST_NEIGHBOURS) < n_found[first:last, None]]
+        pieces[first] = found[np.arange(mould_kernels.MOST_NEIGHBOURS) < n_found[first:last, None]]
 
     over_ranges(work, n, threads, _BLOCK)
     anchors = np.concatenate([pieces[first] for first in sorted(pieces)]) if pieces else np.zeros(0, np.int32)
@@ -101,7 +101,7 @@ def find_moulds(pours: Pours, *, threads: int) -> Moulds:
     """
     together = _common(pours, pours.anchors, pours.start, pours.count, pours.shown, TOGETHER, LEAST_POURS, threads)
     parent = np.arange(pours.n_anchors, dtype=np.int32)
-    kernels.join_mutual(together.starts, together.anchors, ALIKE, parent)
+    mould_kernels.join_mutual(together.starts, together.anchors, ALIKE, parent)
     _, of_anchor = np.unique(parent, return_inverse=True)
     n = int(of_anchor.max()) + 1 if len(of_anchor) else 0
     n_pours = np.zeros(n, np.int64)
@@ -150,7 +150,7 @@ def choose(pours: Pours, moulds: Moulds, *, threads: int) -> npt.NDArray[np.int3
     if not len(usable):
         return out
     n_shown, covered, words = (np.zeros(len(usable), np.int64) for _ in range(3))
-    kernels.weigh_moulds(
+    mould_kernels.weigh_moulds(
         pours.start, pours.count, pours.anchors, pours.kind, pours.n_kept, pours.words, moulds.of_anchor, usable,
         n_shown, covered, words,
     )  # fmt: skip
@@ -159,7 +159,7 @@ def choose(pours: Pours, moulds: Moulds, *, threads: int) -> npt.NDArray[np.int3
     strong = (weight >= STRONG_WORDS) | (covered * STRONG_SHARE >= words)
 
     def work(first: int, last: int) -> None:
-        kernels.choose_moulds(
+        mould_kernels.choose_moulds(
             first, last, pours.start, pours.count, pours.anchors, moulds.of_anchor, moulds.n_pours, usable, weight,
             strong, moulds.together.starts, moulds.together.anchors, pours.kind, level, pours.limits, FITS, out,
         )  # fmt: skip
@@ -186,5 +186,5 @@ def families(pours: Pours, fixed: Fixed, sizes: Ints) -> Ints:
     starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(sizes)))]).astype(np.int64)
     lead = np.arange(len(sizes))
     order = np.argsort(-sizes, kind="stable")
-    kernels.lead_families(order, starts, number, len(texts), FAMILY_SHARE, FAMILY_TEXTS, FAMILY_LEADERS, lead)
+    mould_kernels.lead_families(order, starts, number, len(texts), FAMILY_SHARE, FAMILY_TEXTS, FAMILY_LEADERS, lead)
     return lead
