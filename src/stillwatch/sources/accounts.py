@@ -8,16 +8,16 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.columns import Faults, adapt, from_rows
+from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
 from stillwatch.sources.places import Place, expand, registry_beside
 from stillwatch.sources.quarantine import Quarantine
-from stillwatch.sources.streams import Opened, open_place
+from stillwatch.sources.streams import Opened, open_place, why_not
 from stillwatch.sources.validation import ID_BYTES, IDS
 
 FILLED = ("org_id", "payment_id", "email_domain")
@@ -42,7 +42,10 @@ def open_registry(
             return None
         say(f"{beside}: taken as the account registry")
         path = str(beside)
-    return read_accounts(path, as_of=as_of, quarantine=quarantine)
+    table = read_accounts(path, as_of=as_of, quarantine=quarantine)
+    for sentence in contradictions(table):
+        say(f"{path}: {sentence}")
+    return table
 
 
 def read_accounts(path: str, *, as_of: datetime, quarantine: Quarantine) -> pa.Table:
@@ -63,15 +66,43 @@ def read_accounts(path: str, *, as_of: datetime, quarantine: Quarantine) -> pa.T
         table = table.set_column(index, schema.ACCOUNT.field(name), column)
     if not table.num_rows:
         raise InputError("no row of the registry held at the time of the scan", source=path)
-    order = [("account_id", "ascending"), ("api_key_id", "ascending"), ("valid_from", "ascending")]
+    order = [(name, "ascending") for name in ("account_id", "api_key_id", "valid_from", "org_id", "payment_id")]
     return table.sort_by(order).cast(schema.ACCOUNT).combine_chunks()
 
 
+def contradictions(table: pa.Table) -> list[str]:
+    """What a registry says twice or in two ways, and what is made of it, a sentence each."""
+    sentences = []
+    n_twice = table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows
+    if n_twice:
+        sentences.append(f"{n_twice:,} rows stand there twice, and count once")
+    n_shared = len(_shared_keys(table))
+    if n_shared:
+        sentences.append(f"{n_shared:,} keys belong to several accounts, and join none")
+    owners = table.select(["account_id", "org_id"]).filter(pc.is_valid(table["org_id"]))
+    per_account = owners.group_by("account_id").aggregate([("org_id", "count_distinct")])["org_id_count_distinct"]
+    n_split = pc.sum(pc.greater(per_account, 1)).as_py() or 0
+    if n_split:
+        sentences.append(f"{n_split:,} accounts have several organisations at once; the one that began last is taken")
+    return sentences
+
+
+def _shared_keys(table: pa.Table) -> set[str]:
+    keys = table.select(["account_id", "api_key_id"]).filter(pc.is_valid(table["api_key_id"]))
+    owners = keys.group_by("api_key_id").aggregate([("account_id", "count_distinct")])
+    return set(owners["api_key_id"].filter(pc.greater(owners["account_id_count_distinct"], 1)).to_pylist())
+
+
 class Registry:
-    """A registry made ready for joins: rows found by account or by key in one look each."""
+    """A registry made ready for joins: rows found by account or by key in one look each.
+
+    An account with several rows is joined with the values that began last. A key of several accounts joins none: it
+    would bind strangers together.
+    """
 
     def __init__(self, table: pa.Table) -> None:
-        table = table.combine_chunks()
+        # Sorting keeps the order of equals: account and key.
+        table = table.sort_by([("valid_from", "descending")]).combine_chunks()
         self.columns = {name: _one_array(table[name]) for name in ("account_id", *FILLED)}
         self.by_account: dict[str, int] = {}
         # An account with several keys has several rows: the first that has a value stands for the account.
@@ -85,8 +116,9 @@ class Registry:
             for row in filled.tolist():
                 best.setdefault(accounts[row], row)
         self.by_key: dict[str, str] = {}
+        shared = _shared_keys(table)
         for account, key in zip(accounts, table["api_key_id"].to_pylist(), strict=True):
-            if key is not None:
+            if key is not None and key not in shared:
                 self.by_key.setdefault(key, account)
 
 
@@ -142,7 +174,7 @@ def _batches(path: str, as_of: datetime, quarantine: Quarantine) -> Iterator[pa.
         try:
             opened = open_place(place)
         except OSError as error:
-            raise MissingSource(f"the registry cannot be read: {error.strerror or error}", source=place.name) from None
+            raise MissingSource(f"the registry cannot be read: {why_not(error)}", source=place.name) from None
         try:
             if opened.kind in ("empty", "unknown"):
                 raise InputError(f"the registry {opened.reason}", source=place.name)
@@ -175,18 +207,14 @@ def _tables(place: Place, opened: Opened, quarantine: Quarantine) -> Iterator[tu
     if stream is None:
         return
     if opened.kind == "csv":
-        row = 2
-        header = stream.head.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-        columns = [cell.strip().strip('"') for cell in header.split(",")]
-        _require_account(place, columns)
-        options = pyarrow.csv.ConvertOptions(
-            column_types={name: pa.binary() for name in columns}, strings_can_be_null=True, null_values=[""]
-        )
-        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        reading = pyarrow.csv.ReadOptions(use_threads=False, block_size=8 << 20)
-        for batch in pyarrow.csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, options):
-            yield list(range(row, row + batch.num_rows)), *adapt(batch, schema.ACCOUNT)
-            row += batch.num_rows
+        header = read_header(stream.head)
+        _require_account(place, header.columns)
+        for records in csv_records(stream.read, header):
+            if records.error is not None:
+                quarantine.add(place.name, int(records.lines[0]), records.error, records.data[:400])
+            else:
+                table = as_table(records, header).combine_chunks()
+                yield records.lines.tolist(), *adapt(table.to_batches()[0], schema.ACCOUNT)
         return
     pieces: Iterator[Piece]
     if layout(stream.head) == "lines":

@@ -96,7 +96,8 @@ def line_blocks(read: Read, size: int = BLOCK_BYTES) -> Iterator[tuple[int, byte
                 if error is not None and not _is_json(tail):
                     yield number, tail, error
                     return
-                yield number, tail, None
+                cut = tail.lstrip(_BLANK)[:1] == b"{" and not _is_json(tail)
+                yield number, tail, "is cut off: the last line ends in the middle of a document" if cut else None
                 number += tail.count(b"\n") + 1
             if error is not None:
                 yield number, b"", error

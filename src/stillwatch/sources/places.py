@@ -70,9 +70,10 @@ def registry_beside(logs: Sequence[str]) -> Path | None:
         if log == "-" or "://" in log:
             continue
         start = Path(log)
-        folders = [start, start.parent] if start.is_dir() else [start.parent]
+        # Unlike pathlib's, os.path's questions have an answer also where nobody may look.
+        folders = [start, start.parent] if os.path.isdir(start) else [start.parent]  # noqa: PTH112
         for folder in folders:
-            if (folder / "world.json").is_file() and (folder / "accounts.parquet").is_file():
+            if os.path.isfile(folder / "world.json") and os.path.isfile(folder / "accounts.parquet"):  # noqa: PTH113
                 return folder / "accounts.parquet"
     return None
 
@@ -116,10 +117,15 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
             "this kind of address is not read", source=log, hint="files, folders, -, s3:// and postgresql:// are"
         )
     path = Path(log.removeprefix("file://"))
-    if path.is_dir():
-        return _folder(path, log, say)
-    if path.exists() or path.is_symlink():
-        return [Place(log, "file", str(path))]
+    try:
+        if path.is_dir():
+            return _folder(path, log, say)
+        if path.exists() or path.is_symlink():
+            return [Place(log, "file", str(path))]
+    except OSError as error:
+        raise MissingSource(
+            f"cannot be opened: {error.strerror}", source=log, hint="check the path, and who may read it"
+        ) from None
     if _GLOB & set(log):
         # Unlike Path.glob, it takes absolute patterns and follows links to folders.
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
@@ -127,7 +133,7 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
             raise MissingSource("no file matches", source=log, hint="check the pattern, and quote it for the shell")
         places: list[Place] = []
         for name in found:
-            if Path(name).is_dir():
+            if os.path.isdir(name):  # noqa: PTH112  a folder where nobody may look is none
                 if "**" not in log:
                     places += _folder(Path(name), name, say)
             elif not (Path(name).name.startswith(".") or Path(name).name in _OWN_FILES):
@@ -141,9 +147,16 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
 def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
     places: list[Place] = []
     skipped: list[str] = []
-    errors: list[str] = []
-    for folder, folders, files in os.walk(root, onerror=lambda error: errors.append(str(error.filename))):
+    errors: list[OSError] = []
+    seen: set[str] = set()
+    # Links to folders are followed, but none is gone through twice, so that a loop ends.
+    for folder, folders, files in os.walk(root, onerror=errors.append, followlinks=True):
         here = Path(folder)
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders[:] = []
+            continue
+        seen.add(real)
         is_world = "world.json" in files
         if "scan.json" in files:
             say(f"{here}: a scan's output, left aside")
@@ -154,21 +167,29 @@ def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
             if name.startswith(".") or name in _OWN_FILES or (is_world and name == "accounts.parquet"):
                 continue
             if is_log_name(name):
-                inner = str(Path(shown) / (here / name).relative_to(root))
-                places.append(Place(inner, "file", str(here / name), from_folder=True))
+                places.append(_inside(here / name, root, shown))
             else:
                 skipped.append(name)
+    # A folder that cannot be opened is read as a file, so that it gets into quarantine with its reason.
+    places += [_inside(Path(str(error.filename)), root, shown) for error in errors]
     places.sort(key=lambda place: place.name)
-    for name in errors:
-        say(f"{name}: this folder cannot be opened, its files are not read")
     if skipped:
         shown_names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-        say(f"{shown}: {len(skipped)} files are no logs by their names and are left aside ({shown_names})")
+        what = (
+            "1 file is no log by its name and is"
+            if len(skipped) == 1
+            else f"{len(skipped)} files are no logs by their names and are"
+        )
+        say(f"{shown}: {what} left aside ({shown_names})")
     if not places:
         raise InputError(
             "no logs in this folder", source=shown, hint=f"logs end in {', '.join(LOG_SUFFIXES)}, also with .gz or .zst"
         )
     return places
+
+
+def _inside(path: Path, root: Path, shown: str) -> Place:
+    return Place(str(Path(shown) / path.relative_to(root)), "file", str(path), from_folder=True)
 
 
 def is_log_name(name: str) -> bool:

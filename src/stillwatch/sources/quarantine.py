@@ -21,6 +21,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _KEY = re.compile(
     r"\b(?:sk|pk|rk|key|ghp|gho|xox[abp]|eyJ|AKIA|Bearer)[-_. ]?[A-Za-z0-9_\-./+=]{8,}|[A-Za-z0-9_\-+/=]{32,}"
 )
+_PLACE = re.compile(r" \((?:column|byte) \d+\)$")
 _DIGIT = re.compile(r"\d")
 
 
@@ -66,14 +67,14 @@ class Quarantine:
         """Put one record aside. line 0 stands for the file as a whole."""
         keep = raw is not None and self._keep_raw and self.n < RAW_KEPT
         self._rows.append((source, line, reason, mask(raw) if keep and raw is not None else None))
-        self._reasons[reason] += 1
+        self._reasons[_PLACE.sub("", reason)] += 1
         self._sources[source] += 1
         self.n += 1
         if len(self._rows) >= _FLUSH_ROWS:
             self._flush()
 
     def by_reason(self) -> list[tuple[str, int]]:
-        """Reasons and how many records each has, the most frequent first."""
+        """Reasons, without columns and bytes, and how many records each has, the most frequent first."""
         return sorted(self._reasons.items(), key=lambda item: (-item[1], item[0]))
 
     def by_source(self) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch import schema
-from stillwatch.errors import InputError, MissingSource
+from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.guess import format_named
 from stillwatch.sources.messages import DEFAULT_KEY
@@ -22,7 +22,7 @@ from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.records import Part, Reader, read_json
 from stillwatch.sources.registry import Format
-from stillwatch.sources.streams import open_place
+from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
 from stillwatch.sources.validation import find_faults
 
@@ -149,7 +149,7 @@ def _read_place(
     try:
         opened = open_place(place)
     except OSError as error:
-        quarantine.add(place.name, 0, f"cannot be read: {error.strerror or error}")
+        quarantine.add(place.name, 0, f"cannot be read: {why_not(error)}")
         return
     try:
         if opened.kind in ("empty", "unknown"):
@@ -242,16 +242,29 @@ def _joined(held: list[Rows]) -> Rows:
 
 
 def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
+    source = places[0].name if len(places) == 1 else None
     reasons = quarantine.by_reason()
     if not reasons:
-        return InputError("the logs hold no exchange", source=places[0].name)
-    shown = "; ".join(f"{reason} ({count})" for reason, count in reasons[:3])
-    kind = MissingSource if all(reason.startswith("cannot be read") for reason, _ in reasons) else InputError
-    return kind(
-        f"nothing in the logs could be read: {shown}",
-        source=places[0].name if len(places) == 1 else None,
-        hint="`stillwatch formats` shows what is read; --format says which format it is",
-    )
+        return InputError("the logs hold no exchange", source=source, hint="check what writes them, and from when on")
+    shown = "; ".join(reason if count == 1 else f"{reason} ({count:,} times)" for reason, count in reasons[:3])
+    kind, hint = _mend([reason for reason, _ in reasons])
+    return kind(f"nothing in the logs could be read: {shown}", source=source, hint=hint)
+
+
+def _mend(reasons: list[str]) -> tuple[type[InputError], str]:
+    """The kind of error that these reasons make, and what to do about it."""
+    if all(reason.startswith("cannot be read") for reason in reasons):
+        return MissingSource, "check that the files are whole, and who may read them"
+    if all(reason == "is empty" for reason in reasons):
+        return InputError, "check what writes the log"
+    if all(reason.startswith("lacks ") for reason in reasons):
+        return MissingColumn, (
+            "every exchange needs exchange_id, requested_at, account_id and model: name the right --format, "
+            "or say with --mapping where they are"
+        )
+    if all(reason.startswith("is in format") for reason in reasons):
+        return InputError, "leave --format out, or name the right one"
+    return InputError, "`stillwatch formats` shows what is read; --format says which format it is"
 
 
 __all__ = ["BATCH_ROWS", "LINE_BITS", "Quarantine", "ReadOptions", "Rows", "SourceList", "read_logs", "schema"]

@@ -29,6 +29,16 @@ PART_BYTES = 32 << 20
 """Decoded at a time: Python objects weigh several times what their bytes do."""
 
 
+_WRONG: dict[type[Exception], str] = {
+    AttributeError: "a value is of another kind",
+    IndexError: "a list is shorter",
+    KeyError: "a field is missing",
+    RecursionError: "it is nested too deeply",
+    TypeError: "a value is of another kind",
+    ValueError: "a value cannot be read",
+}
+
+
 def _no_raw(row: int) -> bytes | None:
     return None
 
@@ -194,7 +204,8 @@ class _Collector:
         except BadRecord as error:
             reason = str(error)
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-            reason = f"is not as {self._fmt.name} has it: {type(error).__name__} ({error})"
+            # Not the error's own text: that may hold what a prompt says.
+            reason = f"is not as {self._fmt.name} has it: {_WRONG.get(type(error), 'is put together otherwise')}"
         if reason is not None or any(row.get(name) is None for row in rows for name in REQUIRED):
             foreign = foreign_format(document, self._fmt)
             if foreign is not None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
+from typing import IO, Protocol
 
 import pyarrow as pa
 
+from stillwatch.sources.gunzip import Gunzip
 from stillwatch.sources.places import Place, s3_filesystem
 
 HEAD_BYTES = 256 << 10
 """Looked at to tell layout and format."""
 
-_STEP = 1024
-"""Bytes asked of a decompressor at once: where a file is cut off, what it had ready for one request is lost."""
+_ZSTD_STEP = 1024
+"""Bytes asked of zstd at once: where a file is cut off, what it had ready for one request is lost."""
 
 _BOM = b"\xef\xbb\xbf"
 _MAGIC = (
@@ -31,15 +34,21 @@ _MAGIC = (
 )
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class Stream:
     """Bytes of a place. `head` are its first ones, which `read` gives again; a byte order mark is left out.
 
     `read` raises OSError where the stream is cut off or damaged, after it has given everything before that.
     """
 
-    def __init__(self, raw: pa.NativeFile, stepwise: bool) -> None:
+    def __init__(self, raw: _Readable, step: int | None = None) -> None:
         self._raw = raw
-        self._stepwise = stepwise
+        self._step = step
         self._error: OSError | None = None
         self._ahead = b""
         self._ahead = self._fill(HEAD_BYTES).removeprefix(_BOM)
@@ -83,7 +92,7 @@ class Stream:
             raise self._error
         parts: list[bytes] = []
         n_bytes = 0
-        step = _STEP if self._stepwise else size
+        step = self._step or size
         try:
             while n_bytes < size:
                 part = self._raw.read(step)
@@ -138,11 +147,25 @@ def open_place(place: Place) -> Opened:
         raw.seek(0)
         front = raw
     try:
-        stream = Stream(pa.CompressedInputStream(front, codec) if codec else front, stepwise=codec is not None)
+        if codec == "gzip":
+            stream = Stream(Gunzip(front.read, front.close))
+        elif codec == "zstd":
+            stream = Stream(pa.CompressedInputStream(front, codec), step=_ZSTD_STEP)
+        else:
+            stream = Stream(front)
     except OSError as error:
         raw.close()
-        raise OSError(f"is compressed with {codec}, but damaged from its start: {error}" if codec else error) from None
+        if codec is None:
+            raise
+        raise OSError(f"it is compressed with {codec}, and damaged from its start") from error
     return _classify(place, stream, codec)
+
+
+def why_not(error: OSError) -> str:
+    """Why a file cannot be read, in the system's words, without the path that they are given with."""
+    if error.errno:
+        return os.strerror(error.errno)
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _classify(place: Place, stream: Stream, codec: str | None) -> Opened:
@@ -156,12 +179,16 @@ def _classify(place: Place, stream: Stream, codec: str | None) -> Opened:
     for magic, reason in _MAGIC:
         if head.startswith(magic):
             return Opened("unknown", stream, reason=reason)
-    if head[:4096].count(0) > 64:
+    start = head[:4096]
+    # Every other byte of such text is zero.
+    if max(start[::2].count(0), start[1::2].count(0)) > len(start) // 4:
+        return Opened("unknown", stream, reason="is UTF-16: convert it to UTF-8")
+    if start.count(0) > 64:
         return Opened("unknown", stream, reason="is a binary file, no log")
     name = place.path.lower()
     for suffix in (".gz", ".gzip", ".zst", ".zstd"):
         name = name.removesuffix(suffix)
-    if name.endswith((".parquet", ".pq")):
+    if name.endswith((".parquet", ".pq")) and head.lstrip()[:1] not in (b"{", b"["):
         return Opened("unknown", stream, reason="is named as Parquet, but is none")
     if name.endswith(".csv"):
         return Opened("csv", stream)
@@ -181,7 +208,9 @@ def _open_raw(place: Place) -> pa.NativeFile:
         return pa.PythonFile(sys.stdin.buffer, mode="r")
     if place.kind == "s3":
         return s3_filesystem().open_input_file(place.path)
-    return pa.OSFile(place.path, mode="r")
+    # Python's own error has a number; of a folder that may not be opened, Arrow would say that it is no file.
+    with Path(place.path).open("rb"):
+        return pa.OSFile(place.path, mode="r")
 
 
 class _Rejoined:

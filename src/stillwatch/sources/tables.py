@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import InputError, MissingSource
 from stillwatch.sources.columns import adapt
+from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.guess import DOCUMENTS, is_canonical, is_registry
+from stillwatch.sources.quarantine import RAW_BYTES
 from stillwatch.sources.records import Part, Reader, read_documents
 from stillwatch.sources.registry import formats
 from stillwatch.sources.streams import Stream
@@ -22,9 +24,6 @@ from stillwatch.sources.validation import TEXTS
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 64 << 20
-CSV_BLOCK_BYTES = 64 << 20
-"""The longest row that CSV may have."""
-
 SPEND_TABLE = "LiteLLM_SpendLogs"
 
 Batches = Iterable[tuple[pa.RecordBatch, np.ndarray[Any, np.dtype[np.int64]]]]
@@ -34,28 +33,29 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
     """The parts of a Parquet file; of the canonical one only our columns are read."""
     name = reader.place.name
     try:
-        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
         columns = parquet.schema_arrow.names
-    except (pa.ArrowException, OSError) as error:
-        reader.quarantine.add(name, 0, f"is cut off or damaged Parquet: {_first_line(error)}")
+    except (pa.ArrowException, OSError):
+        reader.quarantine.add(name, 0, "is cut off or damaged Parquet: copy it again from where it came")
         return
     if parquet.metadata.num_rows == 0:
         reader.quarantine.add(name, 0, "is empty: a table without rows")
         return
 
-    def batches(wanted: list[str] | None) -> Iterator[tuple[pa.RecordBatch, Any]]:
-        row = 1
-        stream = parquet.iter_batches(batch_size=_rows_at_once(parquet.metadata), columns=wanted, use_threads=True)
-        while True:
+    def batches(wanted: list[str] | None) -> Batches:
+        first = 1
+        n_rows = _rows_at_once(parquet.metadata)
+        for group in range(parquet.metadata.num_row_groups):
+            row, end = first, first + parquet.metadata.row_group(group).num_rows
             try:
-                batch = next(stream, None)
-            except (pa.ArrowException, OSError) as error:
-                reader.quarantine.add(name, row, f"is damaged from this row on: {_first_line(error)}")
-                return
-            if batch is None:
-                return
-            yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
-            row += batch.num_rows
+                for batch in parquet.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=True):
+                    yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
+                    row += batch.num_rows
+            except (pa.ArrowException, OSError):
+                # A group that is damaged says nothing of the next one.
+                for lost in range(row, end):
+                    reader.quarantine.add(name, lost, "stands in a damaged part of the file: copy the file again")
+            first = end
 
     yield from _read_table(reader, columns, batches)
 
@@ -63,49 +63,24 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
 def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
     """The parts of a CSV file: quotes and line ends in quotes as RFC 4180 has them, empty cells absent.
 
-    Lines are rows here, the header being row 1.
+    A row stands where its line begins. A broken one goes to quarantine, and those after it are read.
     """
     name = reader.place.name
-    header = stream.head.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-    columns = [cell.strip().strip('"') for cell in header.split(",")]
-    bad: list[int] = []
+    header = read_header(stream.head)
+    twice = sorted(column for column, count in Counter(header.columns).items() if count > 1 and column)
+    if twice:
+        reader.quarantine.add(name, 0, f"has two columns of one name: {', '.join(twice)}")
+        return
 
-    def skip(row: Any) -> str:
-        bad.append(row.number)
-        reason = f"has {row.actual_columns} cells, not {row.expected_columns}: a comma or a quote is wrong"
-        reader.quarantine.add(name, row.number, reason, row.text)
-        return "skip"
+    def batches(wanted: list[str] | None) -> Batches:
+        for records in csv_records(stream.read, header):
+            if records.error is not None:
+                reader.quarantine.add(name, int(records.lines[0]), records.error, records.data[: RAW_BYTES * 2])
+                continue
+            table = as_table(records, header).combine_chunks()
+            yield table.to_batches()[0], records.lines
 
-    def batches(wanted: list[str] | None) -> Iterator[tuple[pa.RecordBatch, Any]]:
-        row = 2
-        rows = None
-        while True:
-            try:
-                if rows is None:
-                    rows = pyarrow.csv.open_csv(
-                        pa.PythonFile(stream, mode="r"),
-                        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),
-                        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-                        convert_options=pyarrow.csv.ConvertOptions(
-                            column_types={column: pa.binary() for column in columns},
-                            strings_can_be_null=True,
-                            quoted_strings_can_be_null=False,
-                            null_values=[""],
-                        ),
-                    )
-                batch = next(rows, None)
-            except (pa.ArrowException, OSError) as error:
-                reader.quarantine.add(name, row, f"cannot be read from this row on: {_first_line(error)}")
-                return
-            if batch is None:
-                return
-            # Rows that were skipped have numbers too.
-            numbers = np.arange(row, row + batch.num_rows + len(bad), dtype=np.int64)
-            numbers = numbers[~np.isin(numbers, np.array(bad, np.int64))][: batch.num_rows]
-            row = int(numbers[-1]) + 1 if len(numbers) else row
-            yield batch, numbers
-
-    yield from _read_table(reader, columns, batches)
+    yield from _read_table(reader, header.columns, batches)
 
 
 def read_postgres(reader: Reader) -> Iterator[Part]:
@@ -215,7 +190,7 @@ def _row_text(batch: pa.RecordBatch, row: int) -> bytes:
 def _rows_at_once(metadata: Any) -> int:
     n_bytes: int = max(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     n_rows: int = max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
-    return max(256, min(BATCH_ROWS, BATCH_BYTES * n_rows // max(1, n_bytes)))
+    return max(16, min(BATCH_ROWS, BATCH_BYTES * n_rows // max(1, n_bytes)))
 
 
 def _first_line(error: BaseException) -> str:

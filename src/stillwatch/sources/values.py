@@ -48,6 +48,8 @@ def microseconds(value: Any, name: str = "time") -> int | None:
     and nanoseconds: the four do not overlap between 1973 and 5138.
     Raises: ValueError where it is no time.
     """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         text = value.strip()
         if not text:
