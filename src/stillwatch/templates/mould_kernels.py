@@ -21,6 +21,9 @@ FEW = 10
 MOST_NEIGHBOURS = 40
 """Anchors that one anchor goes together with, at most; a mould has 19 in any one pour."""
 
+MANY = 40
+"""What so many pours have in common is hardly a slot's value that was sent again."""
+
 _TABLE = 2048
 """Room for the anchors of all sampled pours, twice over; a power of two."""
 
@@ -236,18 +239,23 @@ def choose_moulds(  # type: ignore[no-untyped-def]
 
     mould_of (n_anchors,); n_pours_of, usable, weight (words that it covers), strong (n_moulds,); starts, neighbours: of
     `shared_anchors`, by anchor.
-    A pour's moulds are tried from the most frequent on. The next one takes over where it weighs more, or half as much
-    where it hardly occurs without the one before: then that one is a phrase that several moulds share. Once a strong
-    one is found, the next must also be in at least the square root of that one's pours, and in FEW or a fourth of
-    them: rarer ones are values of its slots. A mould known by the system prompt alone, which weighs nothing here,
-    gives way to one that is strong. A mould of which the pour lacks too much (`_fits`, least) is passed over.
+    A pour's moulds are tried from the most frequent on. The next one takes over
+    - where it hardly occurs without the one before, and weighs half as much: then that one is a phrase that several
+      moulds share, or a tool's mould with a special use. If that one is strong, the next must be in at least the
+      square root of its pours, and in FEW or a fourth of them: rarer ones are values of its slots;
+    - where both also occur without each other, one is a slot's value that was sent again. It weighs more than a mould
+      that is not strong; from a strong one it takes over only if it is in MANY pours, weighs more, and is at an end
+      of the prompt where the other is not.
+    A mould known by the system prompt alone has no weight here, and is at no end: one that is strong takes over.
+    A mould of which the pour lacks too much (`_fits`, least) is passed over.
     """
-    moulds = np.empty(PER_POUR, np.int64)
+    moulds, at_end = np.empty(PER_POUR, np.int64), np.empty(PER_POUR, np.bool_)
     for pour in range(first, last):
         out[pour] = -1
         n = 0
         for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
-            mould = mould_of[pour_anchors[at]]
+            anchor = pour_anchors[at]
+            mould = mould_of[anchor]
             if not usable[mould]:
                 continue
             m = n
@@ -256,35 +264,42 @@ def choose_moulds(  # type: ignore[no-untyped-def]
                 or (n_pours_of[mould] == n_pours_of[moulds[m - 1]] and mould < moulds[m - 1])
             ):
                 m -= 1
+            end = kind[anchor] == HEAD or kind[anchor] == TAIL
             if m > 0 and moulds[m - 1] == mould:
+                at_end[m - 1] |= end
                 continue
             for j in range(n, m, -1):
                 moulds[j] = moulds[j - 1]
+                at_end[j] = at_end[j - 1]
             moulds[m] = mould
+            at_end[m] = end
             n += 1
-        current = np.int64(-1)
+        current, current_end = np.int64(-1), False
         for m in range(n):
             mould = moulds[m]
             if current >= 0:
-                rare = n_pours_of[mould] ** 2 < n_pours_of[current]
-                rare |= 4 * n_pours_of[mould] < min(n_pours_of[current], 4 * FEW)
+                size, current_size = n_pours_of[mould], n_pours_of[current]
                 by_system = weight[current] == 0
-                if rare and (by_system or strong[current]):
-                    continue
+                settled = by_system or strong[current]
                 if by_system and not strong[mould]:
                     continue
-                if weight[mould] <= weight[current] and not (
-                    2 * weight[mould] >= weight[current]
-                    and _within(
-                        pour, mould, current, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours
-                    )
+                if settled and (size**2 < current_size or 4 * size < min(current_size, 4 * FEW)):
+                    continue
+                within = _within(
+                    pour, mould, current, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours
+                )
+                if within:
+                    if 2 * weight[mould] < weight[current]:
+                        continue
+                elif weight[mould] <= weight[current] or (
+                    settled and (size < MANY or current_end or (not by_system and not at_end[m]))
                 ):
                     continue
             if _fits(
                 pour, mould, pour_start, pour_count, pour_anchors, mould_of, starts, neighbours, kind, level, limits,
                 least,
             ):  # fmt: skip
-                current = mould
+                current, current_end = mould, at_end[m]
         out[pour] = current
 
 
