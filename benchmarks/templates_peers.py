@@ -5,7 +5,8 @@ Run: python benchmarks/templates_peers.py [--sizes 20000 200000] [--corpus FOLDE
 Every method gets the same prompts and answers with a group for each; truth is the mould that a prompt was poured from.
 Purity: of the poured prompts in groups, the share whose mould is their group's commonest. `variants`: the same with
 moulds that share half of their text taken as one. Completeness: of all poured prompts, the share in their mould's
-commonest group; a prompt in no group is a group of its own. `own`: share of the prompts that come from no mould and yet are in a group of ten or more.
+commonest group; a prompt in no group is a group of its own. `own`: share of the prompts that come from no mould and yet
+are in a group of ten or more.
 Rates are prompts a second of wall clock; fingerprints, which the last two need, are timed apart. Without --corpus,
 moulds and prompts are of the tests' made-up grammar.
 """
