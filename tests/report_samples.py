@@ -260,7 +260,7 @@ def summary(**changes: Any) -> dict[str, Any]:
             "decoy_groups": 57_288,
             "worlds": 0,
             "streams_tested": 15,
-            "accounts_tested": 2_900,
+            "streams_seeming_honest": 9.3,
             "tail": "none: no piece of evidence weighs more than its null sample shows",
             "campaign_threshold_bits": 4.4,
             "coordination_threshold_bits": 17.5,

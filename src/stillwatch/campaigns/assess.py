@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -14,7 +15,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.concealment import Faces, concealment
 from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
-from stillwatch.campaigns.measures import Measures, joined, measure
+from stillwatch.campaigns.measures import Floats, Measures, joined, measure
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -98,8 +99,8 @@ def assess(
     """
     groups: list[Ints] = []
     plan: list[tuple[int, Stream | None]] = []
-    for number, network in enumerate(networks):
-        streams = split_streams(cells, network.members, links.n_units)
+    split = split_streams(connection, cells, [network.members for network in networks])
+    for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
         groups += [np.flatnonzero(np.isin(cells.unit, network.members)), *(stream.cells for stream in streams)]
         plan += [(number, None), *((number, stream) for stream in streams)]
     suspects = np.unique(np.concatenate([n.members for n in networks])) if networks else np.zeros(0, np.int32)
@@ -107,13 +108,14 @@ def assess(
     references = measure(connection, cells, _references(cells, suspects))
     singles = measure(connection, cells, _singles(cells, suspects))
     scorer = Scorer.of(links)
-    weighed = _weigh(candidates, references, singles)
+    coordination, extraction = _scores(candidates, references, singles)
     subjects = []
     for row, (number, stream) in enumerate(plan):
         units = np.unique(cells.unit[groups[row]]).astype(np.int32)
         sharing = weigh_sharing(scorer, links, units, volume, rng)
         hidden, concealed = concealment(faces, np.flatnonzero(np.isin(account_unit, units)))
-        evidence = _combine([*sharing_evidence(sharing), *weighed[row], *concealed])
+        measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
+        evidence = _combine([*sharing_evidence(sharing), *measured, *concealed])
         subjects.append(
             Assessed(
                 network_number=number,
@@ -122,7 +124,7 @@ def assess(
                 cells=groups[row],
                 units=units,
                 evidence=evidence,
-                explanations=weigh_explanations(evidence),
+                explanations=weigh_explanations(evidence, partial(extraction.bits, row)),
                 sharing=sharing,
                 strangers=hidden,
                 n_exchanges=int(cells.n[groups[row]].sum()),
@@ -154,49 +156,77 @@ def _singles(cells: Cells, suspects: npt.NDArray[np.int32]) -> list[Ints]:
     return groups[::step]
 
 
-def _weigh(candidates: Measures, references: Measures, singles: Measures) -> list[list[Evidence]]:
-    """Measured evidence of every candidate: each number's bits, calibrated once a family and axis."""
-    n = len(candidates.units)
-    out: list[list[Evidence]] = [[] for _ in range(n)]
-    if n == 0:
-        return out
-    families: dict[tuple[str, str], list[MeasuredEvidence]] = {}
-    for registered in measured_evidence().values():
-        # What a stream collects is one fact seen many times: all of extraction is calibrated as one score.
-        together = registered.family if registered.axis == "coordination" else ""
-        families.setdefault((registered.axis, together), []).append(registered)
-    for (axis, _), members in families.items():
-        null = references if axis == "coordination" else joined(singles, references)
-        raw, raw_null, seen, usual = [], [], [], []
-        for registered in members:
-            sample = registered.number(null, null)
-            value = registered.number(candidates, null)
-            raw.append(rank_bits_of_all(value, sample, high=registered.high))
-            raw_null.append(rank_bits_of_all(sample, sample, high=registered.high))
-            seen.append(value)
-            usual.append(float(np.nanmedian(sample)) if np.isfinite(sample).any() else np.nan)
-        total, total_null = np.sum(raw, axis=0), np.sum(raw_null, axis=0)
-        for row in range(n):
-            if total[row] <= 0:
-                continue
-            bits = rank_bits(float(total[row]), total_null)
-            for number, registered in enumerate(members):
-                share = float(raw[number][row] / total[row])
-                if share <= 0 or bits <= 0:
-                    continue
-                observed, expected = registered.shown(float(seen[number][row])), registered.shown(usual[number])
-                out[row].append(
-                    Evidence(
-                        family=registered.family,
-                        axis=axis,
-                        name=registered.name,
-                        bits=bits * share,
-                        observed=observed,
-                        expected=expected,
-                        sentence=registered.sentence.format(observed=observed, expected=expected),
-                    )
+@dataclass(frozen=True, slots=True)
+class _Score:
+    """A family's evidence on candidates and null, as surprise in bits: summed up and calibrated together.
+
+    Shapes: raw (n_evidence, n_candidates), null (n_evidence, n_null); numbers as raw: what was
+    seen; usual (n_evidence,).
+    """
+
+    evidence: list[MeasuredEvidence]
+    raw: Floats
+    null: Floats
+    numbers: Floats
+    usual: Floats
+
+    @classmethod
+    def of(cls, evidence: list[MeasuredEvidence], candidates: Measures, null: Measures) -> _Score:
+        """The score of some evidence that is to be calibrated together."""
+        samples = [one.number(null, null) for one in evidence]
+        numbers = [one.number(candidates, null) for one in evidence]
+        return cls(
+            evidence,
+            np.stack([_surprise(n, s, one.high) for n, s, one in zip(numbers, samples, evidence, strict=True)]),
+            np.stack([_surprise(s, s, one.high) for s, one in zip(samples, evidence, strict=True)]),
+            np.stack(numbers),
+            np.array([np.nanmedian(s) if np.isfinite(s).any() else np.nan for s in samples]),
+        )
+
+    def bits(self, row: int, names: frozenset[str] | None = None) -> float:
+        """Bits of a candidate by all of the evidence, or by that of some names."""
+        rows = [at for at, one in enumerate(self.evidence) if names is None or one.name in names]
+        return rank_bits(float(self.raw[rows, row].sum()), self.null[rows].sum(axis=0)) if rows else 0.0
+
+    def pieces(self, row: int) -> list[Evidence]:
+        """The bits of a candidate, dealt to the evidence in proportion to its surprise."""
+        bits, total = self.bits(row), float(self.raw[:, row].sum())
+        if total <= 0 or bits <= 0:
+            return []
+        out = []
+        for at in np.flatnonzero(self.raw[:, row] > 0):
+            one = self.evidence[at]
+            observed, expected = one.shown(float(self.numbers[at, row])), one.shown(float(self.usual[at]))
+            out.append(
+                Evidence(
+                    family=one.family,
+                    axis=one.axis,
+                    name=one.name,
+                    bits=bits * float(self.raw[at, row]) / total,
+                    observed=observed,
+                    expected=expected,
+                    sentence=one.sentence.format(observed=observed, expected=expected),
                 )
-    return out
+            )
+        return out
+
+
+def _scores(candidates: Measures, references: Measures, singles: Measures) -> tuple[list[_Score], _Score]:
+    """One score a family of coordination, and one for all of extraction, which is one fact seen many times."""
+    families: dict[str, list[MeasuredEvidence]] = {}
+    extraction = []
+    for one in measured_evidence().values():
+        if one.axis == "extraction":
+            extraction.append(one)
+        else:
+            families.setdefault(one.family, []).append(one)
+    coordination = [_Score.of(members, candidates, references) for members in families.values()]
+    return coordination, _Score.of(extraction, candidates, joined(singles, references))
+
+
+def _surprise(values: Floats, null: Floats, high: bool) -> Floats:
+    """Bits beyond the usual half: what lies on the honest side of the median says nothing, and is not summed up."""
+    return np.maximum(rank_bits_of_all(values, null, high=high) - 1.0, 0.0)
 
 
 def _combine(evidence: list[Evidence]) -> list[Evidence]:

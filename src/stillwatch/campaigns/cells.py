@@ -51,11 +51,12 @@ class Cells:
 
 
 def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
-    """Cells of the views `exchanges` and `exchange_template`; leaves the table `keyed` (position, unit, key) behind."""
+    """Cells of the views `exchanges` and `exchange_template`; leaves the table `keyed` behind."""
     connection.execute(
         f"""
         create or replace temp table keyed as
-        select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template
+        select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template,
+            {PLUMBING} as plumbing
         from exchanges e left join exchange_template t using (position)
         """
     )

@@ -7,7 +7,7 @@ explanation that leaves least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.finding import Evidence, Explanation
@@ -27,7 +27,7 @@ class Honest:
     predicts: frozenset[str]
 
 
-_ONE_PARTY = frozenset(
+_SHARED = frozenset(
     {
         "shared-payment",
         "shared-email-domain",
@@ -35,149 +35,83 @@ _ONE_PARTY = frozenset(
         "shared-client",
         "shared-template",
         "shared-tools",
-        "signup-burst",
         "shared-items",
         "shared-end-user",
-        "handoff",
-        "shared-rhythm",
-        "synchrony",
-        "succession",
+        "signup-burst",
     }
 )
+_ACTED = frozenset({"shared-rhythm", "synchrony", "even-load", "partition", "succession", "handoff", "replay"})
+_APPLICATION = frozenset({"mould-and-slots", "single-shot", "focus", "fresh-answers"})
+"""What every application shows that sends a prompt of its own with other slots each time."""
 
 EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "one organisation",
-        "one company that uses several accounts without saying so",
-        _ONE_PARTY | {"even-load", "partition"},
+        "one company or laboratory that uses several accounts without saying so",
+        _SHARED | _ACTED | _APPLICATION,
     ),
     Honest(
         "agency",
         "an agency whose clients' accounts share its card, its address and its moulds",
-        frozenset(
-            {
-                "shared-payment",
-                "shared-network-prefix",
-                "shared-client",
-                "shared-template",
-                "shared-tools",
-                "signup-burst",
-                "shared-email-domain",
-                "partition",
-                "mould-and-slots",
-                "single-shot",
-            }
-        ),
+        _SHARED | _APPLICATION | {"partition", "shared-rhythm", "synchrony"},
+    ),
+    Honest(
+        "hidden application",
+        "a product that runs over many accounts to get round limits: a fraud, and no harvest",
+        _SHARED | _ACTED | _APPLICATION | {"concealment"},
     ),
     Honest(
         "reseller",
         "a reseller or router with many unrelated users behind it",
-        frozenset(
-            {
-                "shared-payment",
-                "shared-network-prefix",
-                "shared-client",
-                "shared-email-domain",
-                "signup-burst",
-                "even-load",
-                "synchrony",
-                "shared-rhythm",
-                "handoff",
-                "shared-end-user",
-                "partition",
-                "reasoning-asked",
-            }
-        ),
+        (_SHARED | _ACTED | {"concealment", "fresh-answers"}) - {"shared-template", "shared-items", "shared-tools"},
     ),
     Honest(
         "class",
-        "a class of students, or a hackathon: one campus, one assignment, one week",
-        frozenset(
-            {
-                "shared-network-prefix",
-                "shared-email-domain",
-                "signup-burst",
-                "shared-template",
-                "shared-items",
-                "shared-client",
-                "shared-tools",
-                "synchrony",
-                "shared-rhythm",
-                "targets",
-                "single-shot",
-            }
-        ),
+        "a class of students, or a hackathon: one place, one assignment, one week",
+        (_SHARED | _APPLICATION | {"concealment", "synchrony", "shared-rhythm", "even-load", "targets"})
+        - {"shared-payment"},
     ),
     Honest(
         "evaluator",
         "people who run the same public benchmark",
-        frozenset(
-            {
-                "shared-template",
-                "shared-items",
-                "shared-client",
-                "shared-tools",
-                "mould-and-slots",
-                "single-shot",
-                "targets",
-                "reasoning-asked",
-                "long-answers",
-                "even-load",
-            }
-        ),
+        _APPLICATION
+        | {"shared-template", "shared-items", "shared-client", "shared-tools", "even-load", "concealment"}
+        | {"targets", "reasoning-asked", "long-answers"},
     ),
     Honest(
         "popular tool",
         "users of one tool, who share its mould and its client",
-        frozenset(
-            {
-                "shared-template",
-                "shared-client",
-                "shared-tools",
-                "partition",
-                "mould-and-slots",
-                "targets",
-                "single-shot",
-                "reasoning-asked",
-                "long-answers",
-            }
-        ),
+        _APPLICATION
+        | {"shared-template", "shared-client", "shared-tools", "partition", "concealment"}
+        | {"targets", "reasoning-asked", "long-answers"},
     ),
     Honest(
         "common cause",
         "an outage, a release or a schedule that moved everybody",
         frozenset({"synchrony", "shared-rhythm", "signup-burst", "pivot"}),
     ),
-    Honest(
-        "stolen keys",
-        "a thief's traffic through accounts whose owners know nothing of it",
-        frozenset(
-            {
-                "shared-template",
-                "shared-client",
-                "shared-tools",
-                "mould-and-slots",
-                "single-shot",
-                "long-answers",
-                "targets",
-                "reasoning-asked",
-                "even-load",
-                "partition",
-                "synchrony",
-            }
-        ),
-    ),
 )
+"""Every explanation that would clear the accounts. A stolen key is none: the stream stays a campaign, and its owner a
+victim; `roles` tells them apart."""
 
 
-def weigh_explanations(evidence: Sequence[Evidence]) -> list[Explanation]:
-    """Every honest explanation, the best (smallest margin) first."""
+def weigh_explanations(
+    evidence: Sequence[Evidence], extraction: Callable[[frozenset[str]], float]
+) -> list[Explanation]:
+    """Every honest explanation, the best (smallest margin) first.
+
+    extraction: the bits of what is collected, by the extraction evidence of some names alone. What an explanation
+    leaves of extraction is calibrated anew, since its pieces are dealt from one score.
+    """
     out = []
     pieces = [e for e in evidence if e.name != OVERLAP]
+    names = frozenset(name for name, one in measured_evidence().items() if one.axis == "extraction")
     for honest in EXPLANATIONS:
         fits = [e for e in pieces if e.name in honest.predicts]
         against = [e for e in pieces if e.name not in honest.predicts]
-        margin = sum(e.bits for e in against) - sum(twice(against).values())
+        coordination = [e for e in against if e.axis == "coordination"]
+        margin = sum(e.bits for e in coordination) - sum(twice(coordination).values())
+        margin += extraction(names - honest.predicts)
         out.append(
             Explanation(
                 name=honest.name,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.concealment import SHOWN
@@ -21,6 +22,9 @@ FAMILY_SPEAKS_BITS = 3.0
 MIN_CAMPAIGN_EXCHANGES = 200
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
 
+HONEST_BITS = 2.0
+"""Streams that reach less say so little that they are counted as honest."""
+
 FALSE_NETWORKS = 1.0
 """Expected false `network` findings per 30 days: they accuse nobody, and have a budget of their own."""
 
@@ -32,8 +36,8 @@ class Thresholds:
     coordination: to say that accounts act as one: log2 of hypotheses over false networks allowed.
     decoy: what the bits of all members of the strongest network in any decoy of this traffic come to; a network must
     exceed it.
-    campaign: what extraction, and the margin over the best honest explanation, must reach besides, for a stream of
-    `n_accounts` accounts; a stream of n of them needs log2(n_accounts / n) bits more.  n_streams: put to that test.
+    campaign: what extraction, and the margin over the best honest explanation, must reach besides.
+    n_streams: put to that test.  n_honest: of these, as many as seem honest.
     """
 
     coordination: float
@@ -41,16 +45,8 @@ class Thresholds:
     decoy: float
     n_hypotheses: int
     n_streams: int
-    n_accounts: int
+    n_honest: float
     days: float
-
-    def campaign_for(self, subject: Assessed) -> float:
-        """What a stream must reach: the promise is shared out among the streams by their accounts.
-
-        Source: Genovese, Roeder and Wasserman, False discovery control with p-value weighting, Biometrika 2006, for
-        weights that are set by what the test does not look at.
-        """
-        return self.campaign + float(np.log2(self.n_accounts / max(len(subject.units), 1)))
 
 
 def judge(
@@ -67,18 +63,19 @@ def judge(
     coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
     acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
+    margins = np.array([_strength(s) for s in tested])
+    n_honest = seem_honest(margins)
     limits = Thresholds(
         coordination=coordination,
+        campaign=float(np.log2(max(n_honest, 1.0) / (max_false * share))),
         decoy=decoy,
-        campaign=-float(np.log2(max_false * share)),
         n_hypotheses=n_hypotheses,
         n_streams=len(tested),
-        n_accounts=sum(len(s.units) for s in tested),
+        n_honest=n_honest,
         days=days,
     )
     collects = [
-        act and _is_worth_testing(s) and min(s.extraction_bits, s.margin_bits) >= limits.campaign_for(s)
-        for s, act in zip(subjects, acts, strict=True)
+        act and _is_worth_testing(s) and _strength(s) >= limits.campaign for s, act in zip(subjects, acts, strict=True)
     ]
     carries = {s.network_number for s, c in zip(subjects, collects, strict=True) if c}
     verdicts = []
@@ -90,6 +87,20 @@ def judge(
         else:
             verdicts.append("clear")
     return verdicts, limits
+
+
+def _strength(subject: Assessed) -> float:
+    return min(subject.extraction_bits, subject.margin_bits)
+
+
+def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
+    """How many of the streams that were tested seem honest, from those that say little; at most all.
+
+    Of honest streams a quarter reaches two bits. Source: Storey, A direct approach to false discovery rates, JRSS B
+    2002, with its conservative one added; the promise is a number of false findings, so the count itself is wanted.
+    """
+    little = int((strengths < HONEST_BITS).sum())
+    return float(min(len(strengths), (little + 1) / (1.0 - 2.0**-HONEST_BITS)))
 
 
 def _is_worth_testing(subject: Assessed) -> bool:
@@ -118,6 +129,5 @@ def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float
     """False findings of this verdict, this strong, that honest traffic like this would give in 30 days."""
     per_30_days = DAYS_OF_PROMISE / min(max(limits.days, 1e-9), DAYS_OF_PROMISE)
     if verdict == "campaign":
-        odds = limits.n_accounts / max(len(subject.units), 1)
-        return float(odds * 2.0 ** -min(subject.margin_bits, subject.extraction_bits) * per_30_days)
+        return float(max(limits.n_honest, 1.0) * 2.0 ** -_strength(subject) * per_30_days)
     return float(limits.n_hypotheses * 2.0**-subject.coordination_bits * per_30_days)

@@ -122,35 +122,30 @@ def scan(
 def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     """Print what a scan found, for a terminal."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
-    console = Console()
+    console = Console(highlight=False)
     counts = summary["counts"]
     console.print(
         f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['quarantined']:,} quarantined"
-        f" + {counts['duplicates']:,} duplicates; {summary['accounts']:,} accounts",
-        highlight=False,
+        f" + {counts['duplicates']:,} duplicates; {summary['accounts']:,} accounts"
     )
     for note in summary["notes"]:
         console.print(Text(f"• {note}", style="yellow"))
     kinds = Counter(finding.verdict for finding in findings.findings)
-    campaigns = [finding for finding in findings.findings if finding.verdict == "campaign"]
-    if campaigns:
-        table = Table("finding", "accounts", "exchanges", "margin", "what", title="Campaigns", title_justify="left")
-        for finding in campaigns:
-            table.add_row(
-                Text(finding.finding_id),
-                f"{finding.accounts:,}",
-                f"{finding.exchanges:,}",
-                f"{finding.margin_bits:.1f} bits",
-                Text(finding.claim),
-            )
-        console.print(table)
-    else:
+    if not kinds["campaign"]:
         console.print("No campaign found.", style="bold")
+    for finding in findings.findings:
+        if finding.verdict == "campaign":
+            console.print(Text.assemble(("campaign ", "bold red"), (finding.finding_id, "bold")))
+            console.print(Padding(Text(finding.claim), (0, 0, 0, 2)))
+            best = finding.explanations[0].name if finding.explanations else "nothing"
+            sure = f"{finding.margin_bits:.1f} bits over the best honest explanation ({best}); "
+            rare = f"{finding.expected_false:.2g} false ones this strong are expected in 30 days"
+            console.print(Padding(Text(sure + rare, style="dim"), (0, 0, 0, 2)))
     if kinds["network"]:
-        console.print(f"{kinds['network']} networks act as one, collecting data not shown: no accusation by itself.")
+        console.print(f"{kinds['network']} networks act as one: no accusation by itself.")
     if kinds["harvest"]:
         console.print(f"{kinds['harvest']} declared customers make training data.")
     lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})

@@ -142,7 +142,6 @@ def answer(scan: ScanFolder, what: str) -> FindingAnswer | AccountAnswer:
 def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> FindingAnswer:
     prior = scan.summary.prior_per_million
     mine = scan.members.filter(pc.equal(scan.members["finding_id"], finding.finding_id))
-    sizes = {group.finding_id: group.accounts for group in scan.findings.tested}
     return FindingAnswer(
         name=names[finding.finding_id],
         finding=finding,
@@ -151,7 +150,7 @@ def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> Findi
         members=first_members(mine, MAX_ACCOUNTS),
         n_members=mine.num_rows,
         linked=linked_findings(finding, scan.links),
-        needed_bits=scan.summary.null.campaign_bits_for(sizes.get(finding.finding_id, finding.accounts)),
+        needed_bits=scan.summary.null.campaign_threshold_bits,
     )
 
 

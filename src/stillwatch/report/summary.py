@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 
 import msgspec
 
@@ -53,8 +52,8 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     """What candidates were compared with, and the bits that a verdict takes.
 
     decoy_groups: random groups that went through the same scoring.  worlds: whole decoy scans.  tail: what of the
-    sample's tail is extrapolated.  streams_tested, accounts_tested: what was put to the test of a campaign; a stream of
-    all these accounts must reach campaign_threshold_bits.
+    sample's tail is extrapolated.  best_decoy_bits: of the strongest network in any decoy.  streams_tested: put to the
+    test of a campaign; streams_seeming_honest: as many of them as seem honest, which sets campaign_threshold_bits.
     """
 
     decoy_groups: int
@@ -64,11 +63,8 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     coordination_threshold_bits: float
     extraction_threshold_bits: float
     streams_tested: int = 0
-    accounts_tested: int = 0
-
-    def campaign_bits_for(self, accounts: int) -> float:
-        """What a group of so many accounts must reach: the promise is shared out by accounts, small ones need more."""
-        return self.campaign_threshold_bits + max(math.log2(max(self.accounts_tested, 1) / max(accounts, 1)), 0.0)
+    streams_seeming_honest: float = 0.0
+    best_decoy_bits: float = 0.0
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ def _finding(answer: FindingAnswer) -> list[RenderableType]:
     )
     best = best_explanation(finding)
     over = f"over the best honest explanation{f', {shown_id(best.name)}' if best else ''}"
-    takes = f" (a campaign of its size takes {bits(answer.needed_bits)})" if finding.verdict == "campaign" else ""
+    takes = f" (a campaign takes {bits(answer.needed_bits)})" if finding.verdict == "campaign" else ""
     facts = _plain("", "")
     facts.add_row("accounts", Text(count(finding.accounts)))
     facts.add_row("exchanges", Text(f"{count(finding.exchanges)}, {share(finding.network_share)} of their traffic"))

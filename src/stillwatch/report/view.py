@@ -66,7 +66,7 @@ class Mould:
 class FindingView:
     """A finding as the page shows it. zero: where 0 bits is on the waterfall's scale, in per cent.
 
-    needed: bits of extraction and of margin that a campaign of its size takes.  carrying: accounts with its exchanges.
+    needed: bits of extraction and of margin that a campaign takes.  carrying: accounts with its exchanges.
     network: accounts of the network that it runs on.  would_show: what the best honest explanation would be, and what
     it would show too.
     """
@@ -198,7 +198,7 @@ def view_finding(
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked,
         network=network,
-        needed=summary.null.campaign_bits_for(tested),
+        needed=summary.null.campaign_threshold_bits,
         carrying=sum(roles[role] for role in CARRYING) or finding.accounts,
     )
 

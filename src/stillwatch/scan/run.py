@@ -135,7 +135,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             "best_decoy_bits": round(limits.decoy, 3),
             "tail": "none: no piece of evidence weighs more than its null sample shows",
             "streams_tested": limits.n_streams,
-            "accounts_tested": limits.n_accounts,
+            "streams_seeming_honest": round(limits.n_honest, 3),
             "campaign_threshold_bits": round(limits.campaign, 3),
             "coordination_threshold_bits": round(limits.coordination, 3),
             "extraction_threshold_bits": round(limits.campaign, 3),

@@ -118,7 +118,7 @@ def test_a_family_counts_once() -> None:
 
 
 def test_the_margin_is_what_the_best_explanation_leaves() -> None:
-    """One organisation explains cards and moulds, not concealment and what is collected."""
+    """One organisation explains cards, moulds and load, not concealment and what is collected."""
     evidence = [
         piece("shared-payment", "identity", 8.0),
         piece("shared-template", "text", 7.0),
@@ -126,8 +126,12 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
         piece("concealment", "identity", 4.0),
         piece("long-answers", "appetite", 5.0, axis="extraction"),
     ]
-    best = weigh_explanations(evidence)[0]
-    assert (best.name, best.margin_bits) == ("one organisation", 9.0)
+    margins = {one.name: one.margin_bits for one in weigh_explanations(evidence, lambda names: float(len(names)))}
+    collected = {name for name, one in measured_evidence().items() if one.axis == "extraction"}
+    left = len(collected - {"mould-and-slots", "single-shot", "focus", "fresh-answers"})
+    assert margins["one organisation"] == 4.0 + left
+    assert margins["hidden application"] == left
+    assert margins["common cause"] == 22.0 + len(collected) - 1
 
 
 def faces(values: dict[int, list[int]], n: int, declared: int = 0) -> Faces:
