@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,33 +69,92 @@ def check(
     else:
         from rich.console import Console
 
-        _show(result, Console())
+        _show(result, Console(highlight=False))
     return 0
 
 
 def _show(result: CheckResult, console: Console) -> None:
+    """Print the result: counts, what is wrong, what is missing, and only then what is there."""
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
-    counts = f"[bold]{result.read:,}[/] rows read = {result.kept:,} kept + {result.quarantined:,} quarantined"
-    console.print(f"{counts} + {result.duplicates:,} duplicates, of {result.accounts:,} accounts")
-    console.print(f"from {result.first_at} to {result.last_at}; text: {'yes' if result.text else 'no'}")
-    for remark in result.remarks:
-        console.print(f"[yellow]•[/] {remark}")
+    def say(text: str, style: str = "") -> None:
+        console.print(Padding(Text(text, style=style), (0, 0, 0, 2)))
+
+    def head(text: str) -> None:
+        console.print()
+        console.print(Text(text, style="bold"))
+
+    def table(*columns: str, right: bool = False) -> Table:
+        made = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        for i, name in enumerate(columns):
+            made.add_column(name, justify="right" if right and i == 0 else "left", no_wrap=i == 0)
+        return made
+
+    counted = Counter(name or "not read" for name in result.sources.values())
+    files = ", ".join(f"{count:,} {name}" for name, count in sorted(counted.items()))
+    sources = (
+        f"1 source, {next(iter(counted))}" if len(result.sources) == 1 else f"{len(result.sources):,} sources: {files}"
+    )
+    console.print(Text.assemble((f"{result.kept:,} exchanges", "bold"), f" of {result.accounts:,} accounts"))
+    say(f"{_time(result.first_at)} to {_time(result.last_at)} UTC ({_span(result.first_at, result.last_at)})")
+    say(f"{sources}; {'with' if result.text else 'without'} text")
+    say(
+        f"{result.read:,} rows read = {result.kept:,} kept + {result.quarantined:,} quarantined"
+        f" + {result.duplicates:,} duplicates"
+    )
+    if result.remarks:
+        head("What to know")
+        remarks = table("mark", "remark")
+        for remark in result.remarks:
+            remarks.add_row(Text("!", style="bold yellow"), Text(remark))
+        console.print(Padding(remarks, (0, 0, 0, 2)))
     if result.reasons:
-        table = Table("why quarantined", "rows", title="Quarantine", title_justify="left")
-        for reason, count in result.reasons[:10]:
-            table.add_row(reason, f"{count:,}")
-        console.print(table)
-    columns = Table("column", "filled", title="Columns", title_justify="left")
-    for name, share in result.columns.items():
-        columns.add_row(name, _percent(share), style=None if share else "dim")
-    console.print(columns)
-    evidence = Table("evidence", "supported", "missing", "how to turn it on", title="Evidence", title_justify="left")
+        head("Why rows are in quarantine")
+        reasons = table("rows", "reason", right=True)
+        for reason, count in result.reasons[:8]:
+            reasons.add_row(f"{count:,}", Text(reason))
+        console.print(Padding(reasons, (0, 0, 0, 2)))
+        if len(result.reasons) > 8:
+            say(f"and {len(result.reasons) - 8:,} other reasons", "dim")
+    lacking: dict[str, list[str]] = {}
     for one in result.evidence:
-        state = "no" if not one.supported else "yes" if one.share > 0.5 else f"in {_percent(one.share)} of rows"
-        evidence.add_row(one.evidence, state, ", ".join(one.missing), one.turn_on)
-    console.print(evidence)
+        if not one.supported:
+            lacking.setdefault(one.turn_on or f"needs {', '.join(one.missing)}", []).append(one.evidence)
+    if lacking:
+        head("Evidence that is missing, and how to turn it on")
+        missing = table("evidence", "how")
+        for how, names in lacking.items():
+            missing.add_row(Text("\n".join(names), style="yellow"), Text(how))
+        console.print(Padding(missing, (0, 0, 0, 2)))
+    head("Evidence that a scan can have")
+    whole = [one.evidence for one in result.evidence if one.supported and one.share > 0.5]
+    say(", ".join(whole), "green")
+    for one in result.evidence:
+        if one.supported and one.share <= 0.5:
+            say(f"{one.evidence}: in {_percent(one.share)} of the rows only", "yellow")
+    head("Columns")
+    full = [name for name, share in result.columns.items() if share == 1]
+    partly = [f"{name} {_percent(share)}" for name, share in result.columns.items() if 0 < share < 1]
+    empty = [name for name, share in result.columns.items() if not share]
+    columns = table("filled", "names")
+    for word, names, style in (("full", full, ""), ("in part", partly, ""), ("empty", empty, "dim")):
+        if names:
+            columns.add_row(Text(word, style=style), Text(", ".join(names), style=style))
+    console.print(Padding(columns, (0, 0, 0, 2)))
 
 
 def _percent(share: float) -> str:
-    return "-" if share == 0 else "100%" if share == 1 else f"{min(share, 0.999):.1%}"
+    return "100%" if share == 1 else "under 0.1%" if share < 0.001 else f"{min(share, 0.999):.1%}"
+
+
+def _time(iso: str | None) -> str:
+    return "?" if iso is None else iso[:16].replace("T", " ")
+
+
+def _span(first: str | None, last: str | None) -> str:
+    if first is None or last is None:
+        return "?"
+    hours = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

@@ -20,7 +20,7 @@ def formats(name: str | None = None, *, json: bool = False) -> int:
     from stillwatch import schema
     from stillwatch.sources.guess import format_named
     from stillwatch.sources.registry import formats as all_formats
-    from stillwatch.sources.support import NEEDS, REGISTRY, supported_by
+    from stillwatch.sources.support import NEEDS, supported_by
 
     if json:
         document = {
@@ -35,29 +35,45 @@ def formats(name: str | None = None, *, json: bool = False) -> int:
         }
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
         return 0
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    console = Console(highlight=False)
     if name is not None:
         fmt = format_named(name)
-        table = Table("our column", "where it comes from", "how to turn it on", title=fmt.title, title_justify="left")
+        table = Table(title=fmt.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("our column", no_wrap=True)
+        table.add_column("where it comes from")
+        if fmt.turn_on:
+            table.add_column("how to turn it on")
         for column in schema.EXCHANGE.names:
             if column in fmt.fills or column in fmt.turn_on:
-                table.add_row(column, fmt.fills.get(column, "-"), fmt.turn_on.get(column, ""))
+                cells = [Text(fmt.fills.get(column, "-")), Text(fmt.turn_on.get(column, ""))]
+                table.add_row(Text(column, style="bold"), *cells[: 2 if fmt.turn_on else 1])
         console.print(table)
+        lacking = [one for one in schema.EXCHANGE.names if one not in fmt.fills]
+        console.print(Text(f"It has no {', '.join(lacking)}." if lacking else "It can have every column.", style="dim"))
         return 0
-    table = Table("format", "what it is", "columns", "evidence that it cannot support by itself")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("format", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("columns", justify="right", no_wrap=True)
+    table.add_column("evidence that it cannot support by itself")
     for fmt in all_formats().values():
         supported = set(supported_by(fmt))
-        missing = [evidence for evidence in NEEDS if evidence not in supported]
-        # The same for every format: it comes with the account registry.
-        shown = [one for one in missing if not NEEDS[one][0][0].startswith(REGISTRY)]
-        table.add_row(
-            fmt.name, fmt.title, f"{len(fmt.fills)} of {len(schema.EXCHANGE.names)}", ", ".join(shown) or "none"
-        )
+        # What comes with the account registry is the same for every format.
+        missing = [one for one in NEEDS if one not in supported and not any(map(_in_registry, NEEDS[one]))]
+        columns = f"{len(fmt.fills)} of {len(schema.EXCHANGE.names)}"
+        table.add_row(Text(fmt.name, style="bold"), Text(fmt.title), columns, Text(", ".join(missing) or "-"))
     console.print(table)
     console.print(
-        "shared-payment and signup-burst come with the account registry (--accounts FILE), whatever the format."
+        "shared-payment, shared-email-domain and signup-burst come with the account registry (--accounts FILE)."
     )
+    console.print("stillwatch formats NAME shows where each column comes from, and how to turn it on.", style="dim")
     return 0
+
+
+def _in_registry(columns: tuple[str, ...]) -> bool:
+    return any(column.startswith("registry.") for column in columns)

@@ -274,11 +274,11 @@ class _Trails:
 
     def share(self) -> tuple[float | None, str | None]:
         """Estimated share of exchanges that are in the log, and by what."""
-        # From the first to the last exchange seen, so that a history brought from elsewhere does not count as missing.
-        talks = [turns for turns in self.sessions.values() if len(turns) >= 2]
-        steps = sum((max(turns) - min(turns)) / 2 for turns in talks)
-        if len(talks) >= 20 and steps:
-            return min(1.0, sum(len({turn // 2 for turn in turns}) - 1 for turns in talks) / steps), "turns of sessions"
+        # The first and the last that were logged are there for certain; each between them was logged with one chance.
+        talks = [{turn // 2 for turn in turns} for turns in self.sessions.values() if len(turns) >= 2]
+        n_between = sum(max(steps) - min(steps) - 1 for steps in talks if len(steps) >= 2)
+        if n_between >= 20:
+            return sum(len(steps) - 2 for steps in talks if len(steps) >= 2) / n_between, "turns of sessions"
         if len(self.expected) >= 20:
             return len(self.expected & self.last) / len(self.expected), "digests of the messages before"
         return None, None
@@ -324,6 +324,13 @@ class _Signups:
 
 def _remarks(result: CheckResult, names: Iterable[str]) -> Iterable[str]:
     formats_seen = set(names)
+    if result.quarantined > 0.01 * result.read:
+        yield f"{result.quarantined / result.read:.0%} of the rows cannot be read: see why below."
+    if result.duplicates > 0.01 * result.read:
+        yield (
+            f"{result.duplicates / result.read:.0%} of the rows carry an exchange_id that came before, and count once: "
+            "is a file there twice, or is the id no id of one exchange?"
+        )
     if not result.text:
         yield "There is no text: only evidence from times, identities and counts can be had."
     if result.top_address_share >= PROXY_SHARE and result.accounts > 1:
