@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.json
 
 from stillwatch import schema
 from stillwatch.errors import BadRecord
-from stillwatch.sources.columns import Faults, adapt, from_rows
+from stillwatch.sources.canonical_lines import read_blocks
+from stillwatch.sources.columns import Faults, from_rows
 from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
 from stillwatch.sources.guess import DOCUMENTS, foreign_format, guess_format, is_registry
 from stillwatch.sources.messages import complete
@@ -129,10 +129,9 @@ def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
             return
         if reader.fmt is not None and reader.fmt.name == "canonical" and not any("messages" in one for one in sample):
             reader.say_unknown(name for document in sample for name in document)
-            for number, block, error in blocks:
-                part = None if error else _canonical_block(number, block)
-                if part is not None:
-                    yield part
+            for (number, block, error), batch in read_blocks(blocks, sample):
+                if batch is not None:
+                    yield _block_part(number, block, batch)
                 else:
                     yield from _decode_pieces(reader, line_pieces(number, block, error))
             return
@@ -158,6 +157,11 @@ def _read_pieces(reader: Reader, pieces: Iterator[Piece], settled: bool = False)
             return
         pieces = itertools.chain(held, pieces)
     yield from _decode_pieces(reader, pieces)
+
+
+def _block_part(first: int, block: bytes, batch: pa.RecordBatch) -> Part:
+    lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
+    return Part(batch, lines, raw=lambda row: block.split(b"\n", row + 1)[row])
 
 
 def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
@@ -261,39 +265,3 @@ def _why_not(data: bytes) -> str:
     except ValueError as error:
         return str(error)
     return "is no JSON object"
-
-
-# Whole numbers are read as doubles, since many writers make 12 of an int to 12.0; 2**53 is enough for tokens.
-_JSON_SCHEMA = pa.schema(
-    [
-        (
-            one.name,
-            pa.string() if pa.types.is_timestamp(one.type) else pa.float64() if one.type == pa.int64() else one.type,
-        )
-        for one in schema.EXCHANGE
-    ]
-)
-
-
-def _canonical_block(first: int, block: bytes) -> Part | None:
-    """A block of canonical lines, read at once; None where a line needs a look of its own."""
-    n_lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    try:
-        block.decode()
-        table = pyarrow.json.read_json(
-            pa.BufferReader(block),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=_JSON_SCHEMA, unexpected_field_behavior="ignore"),
-        )
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
-        return None
-    if table.num_rows != n_lines:
-        return None
-    batches = table.combine_chunks().to_batches()
-    if len(batches) != 1:
-        return None
-    batch, faults = adapt(batches[0], schema.EXCHANGE)
-    if faults or any(batch.column(name).null_count for name in REQUIRED):
-        return None
-    lines = np.arange(first, first + n_lines, dtype=np.int64)
-    return Part(batch, lines, raw=lambda row: block.split(b"\n", row + 1)[row])
