@@ -28,8 +28,15 @@ MIN_REFERENCE_UNITS = 5
 """Units that an honest reference group has at least."""
 
 MAX_REFERENCES = 4000
-MIN_SINGLE_EXCHANGES = 20
-MAX_SINGLES = 8000
+MIN_NULL_EXCHANGES = 25
+"""Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
+MAX_SINGLES = 20_000
+
+LIVES_ON = 0.2
+"""Share of a unit's exchanges under the keys of found streams, from which it is no honest comparison."""
+
+MAX_OF_TEMPLATE = 3
+"""Single units that the null takes of those that live on one template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def assess(
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
         groups += [np.flatnonzero(np.isin(cells.unit, network.members)), *(stream.cells for stream in streams)]
         plan += [(number, None), *((number, stream) for stream in streams)]
-    suspects = np.unique(np.concatenate([n.members for n in networks])) if networks else np.zeros(0, np.int32)
+    suspects = _suspects(cells, networks, split)
     candidates = measure(connection, cells, groups)
     references = measure(connection, cells, _references(cells, suspects))
     singles = measure(connection, cells, _singles(cells, suspects))
@@ -134,22 +141,43 @@ def assess(
     return Assessment(subjects, candidates, references, singles)
 
 
-def _references(cells: Cells, suspects: npt.NDArray[np.int32]) -> list[Ints]:
+def _suspects(cells: Cells, networks: Sequence[Network], split: Sequence[Sequence[Stream]]) -> npt.NDArray[np.int64]:
+    """Units that the null is taken without: members of networks, and whoever lives on the keys of their streams."""
+    if not networks:
+        return np.zeros(0, np.int64)
+    keys = [stream.keys for streams in split for stream in streams]
+    mine = np.isin(cells.key, np.concatenate(keys)) if keys else np.zeros(len(cells.key), bool)
+    volume = np.bincount(cells.unit, cells.n)
+    share = np.bincount(cells.unit[mine], cells.n[mine], len(volume)) / np.maximum(volume, 1)
+    return np.unique(np.concatenate([np.flatnonzero(share >= LIVES_ON), *(n.members for n in networks)]))
+
+
+def _references(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
     """Honest groups: units outside all networks that use one key."""
     rows = np.flatnonzero(~np.isin(cells.unit, suspects))
     units = np.bincount(cells.key[rows], minlength=cells.n_keys)
-    fit = np.flatnonzero(units >= MIN_REFERENCE_UNITS)[:MAX_REFERENCES]
+    volume = np.bincount(cells.key[rows], cells.n[rows], cells.n_keys)
+    fit = np.flatnonzero((units >= MIN_REFERENCE_UNITS) & (volume >= MIN_NULL_EXCHANGES))[:MAX_REFERENCES]
     wanted = np.zeros(cells.n_keys, bool)
     wanted[fit] = True
     rows = rows[wanted[cells.key[rows]]]
     return np.split(rows, np.flatnonzero(np.diff(cells.key[rows])) + 1) if len(rows) else []
 
 
-def _singles(cells: Cells, suspects: npt.NDArray[np.int32]) -> list[Ints]:
-    """Streams of single honest units: each unit's whole traffic, for units with enough of it."""
+def _singles(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
+    """Streams of single honest units: each unit's whole traffic, for units with enough of it.
+
+    Of units that live on one template only the first few are taken: neither a popular tool's users nor a campaign that
+    was not found may be the null.
+    """
     rows = np.flatnonzero(~np.isin(cells.unit, suspects))
     volume = np.bincount(cells.unit[rows], cells.n[rows])
-    rows = rows[volume[cells.unit[rows]] >= MIN_SINGLE_EXCHANGES]
+    rows = rows[volume[cells.unit[rows]] >= MIN_NULL_EXCHANGES]
+    main = rows[cells.is_template[cells.key[rows]] & (cells.n[rows] * 2 > volume[cells.unit[rows]])]
+    main = main[np.argsort(cells.key[main], kind="stable")]
+    first = np.searchsorted(cells.key[main], cells.key[main])
+    many = cells.unit[main[np.arange(len(main)) - first >= MAX_OF_TEMPLATE]]
+    rows = rows[~np.isin(cells.unit[rows], many)]
     rows = rows[np.argsort(cells.unit[rows], kind="stable")]
     groups = np.split(rows, np.flatnonzero(np.diff(cells.unit[rows])) + 1) if len(rows) else []
     step = max(1, len(groups) // MAX_SINGLES)

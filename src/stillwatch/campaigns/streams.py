@@ -40,6 +40,8 @@ SAME_RHYTHM = 0.3
 OTHER_RHYTHM = 0.6
 """The same where their parameters differ."""
 
+AROUND_HOURS = 3
+
 RHYTHM_EXCHANGES = 20
 """Fewer exchanges have no rhythm."""
 
@@ -142,7 +144,8 @@ def _rhythm(
 def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
     """(n_keys,) number of the group of keys that follow one rhythm, largest key first; -1 for keys by themselves.
 
-    A key joins the group whose hours, taken together, go best with its own, everybody's hours taken out of both.
+    A key joins the group whose bursts, taken together, go best with its own, everybody's hours taken out of both. Days
+    and nights are smooth, and say nothing: strangers have them in common.
     """
     rows = np.flatnonzero(np.isin(rhythm.key, candidates))
     keys, which = np.unique(rhythm.key[rows], return_inverse=True)
@@ -151,7 +154,7 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
     hours = np.zeros((len(keys), n_hours))
     np.add.at(hours, (which, rhythm.hour[rows]), rhythm.n[rows])
     size = hours.sum(axis=1)
-    excess = hours - size[:, None] * usual
+    excess = _bursts(hours - size[:, None] * usual)
     main = _main_parameters(rhythm, rows, which, len(keys))
     leaders: list[npt.NDArray[np.float64]] = []
     parameters: list[int] = []
@@ -177,6 +180,15 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
     for number, group in enumerate(members):
         if len(group) > 1:
             out[keys[group]] = number
+    return out
+
+
+def _bursts(hours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows of hourly counts less the mean of the hours around."""
+    width = 2 * AROUND_HOURS + 1
+    padded = np.pad(hours, ((0, 0), (AROUND_HOURS + 1, AROUND_HOURS)), mode="edge")
+    sums = np.cumsum(padded, axis=1)
+    out: npt.NDArray[np.float64] = hours - (sums[:, width:] - sums[:, :-width]) / width
     return out
 
 

@@ -19,10 +19,10 @@ MIN_FAMILIES = 2
 
 FAMILY_SPEAKS_BITS = 3.0
 
-MIN_CAMPAIGN_EXCHANGES = 200
+MIN_CAMPAIGN_EXCHANGES = 500
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
 
-HONEST_BITS = 2.0
+HONEST_BITS = 3.0
 """Streams that reach less say so little that they are counted as honest."""
 
 FALSE_NETWORKS = 1.0
@@ -96,7 +96,7 @@ def _strength(subject: Assessed) -> float:
 def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
     """How many of the streams that were tested seem honest, from those that say little; at most all.
 
-    Of honest streams a quarter reaches two bits. Source: Storey, A direct approach to false discovery rates, JRSS B
+    Of honest streams an eighth reaches three bits. Source: Storey, A direct approach to false discovery rates, JRSS B
     2002, with its conservative one added; the promise is a number of false findings, so the count itself is wanted.
     """
     little = int((strengths < HONEST_BITS).sum())

@@ -34,9 +34,9 @@ class Texts:
 
 def texts_of(array: pa.Array) -> Texts:
     """The buffers of a string, large_string, binary or large_binary array, without a copy of the bytes."""
-    if not (pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)):
-        if not (pa.types.is_string(array.type) or pa.types.is_binary(array.type)):
-            array = array.cast(pa.large_binary() if pa.types.is_binary_view(array.type) else pa.large_string())
+    kinds = (pa.types.is_large_string, pa.types.is_large_binary, pa.types.is_string, pa.types.is_binary)
+    if not any(is_kind(array.type) for is_kind in kinds):
+        array = array.cast(pa.large_binary() if pa.types.is_binary_view(array.type) else pa.large_string())
     width = np.int64 if pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type) else np.int32
     _, places, content = array.buffers()
     if places is None or places.size == 0:

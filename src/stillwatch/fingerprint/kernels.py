@@ -286,7 +286,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
         listed = 0
         at = begin
         while at < stop:
-            n_words, following, newlines, any_high, n_blocks = find_words(data, at, stop, folded, masks, starts, ends)
+            n_words, following, newlines, _, n_blocks = find_words(data, at, stop, folded, masks, starts, ends)
             n_lines += newlines
             for b in range(n_blocks):
                 special = masks[3, b]
@@ -386,7 +386,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
         if stop - begin > LONG_LINE_BYTES:
             seen[HAS_LONG_LINE] = _longest_line(data, begin, stop) > LONG_LINE_BYTES
         for shape in range(10):
-            least = BARS_OF_A_TABLE if shape == HAS_TABLE else 2 if shape == HAS_LIST or shape == HAS_TAGS else 1
+            least = BARS_OF_A_TABLE if shape == HAS_TABLE else 2 if shape in (HAS_LIST, HAS_TAGS) else 1
             if seen[shape] >= least:
                 marks |= shape_bits[shape]
         markers[row] = marks

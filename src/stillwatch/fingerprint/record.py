@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,7 @@ def _over_rows(work: Callable[[int, int], None], texts: Texts, threads: int) -> 
     wanted = np.linspace(texts.offsets[0], texts.offsets[-1], threads + 1)[1:-1]
     cuts = [0, *np.clip(np.searchsorted(texts.offsets, wanted), 0, n).tolist(), n]
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, first, last) for first, last in zip(cuts, cuts[1:], strict=False)]:
+        for done in [pool.submit(work, first, last) for first, last in pairwise(cuts)]:
             done.result()
 
 

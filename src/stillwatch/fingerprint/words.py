@@ -279,10 +279,10 @@ def find_words(data, begin, stop, folded, masks, starts, ends):  # type: ignore[
             last &= last - U(1)
     n_starts = _cut_long_words(starts, ends, n_starts)
     following = begin + n
-    if following < stop and n_starts > 0 and ends[n_starts - 1] == n:
-        if n - starts[n_starts - 1] < WORD_BYTES:
-            n_starts -= 1
-            following = begin + starts[n_starts]
+    cut = following < stop and n_starts > 0 and ends[n_starts - 1] == n
+    if cut and n - starts[n_starts - 1] < WORD_BYTES:
+        n_starts -= 1
+        following = begin + starts[n_starts]
     return n_starts, following, newlines, any_high != U(0), n_blocks
 
 
