@@ -124,10 +124,13 @@ def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
         return
     blocks = itertools.chain([first], blocks)
     sample = _first_documents(line_pieces(*first))
-    if reader.fmt is None or reader.fmt.name == "canonical":
-        if sample and (reader.settle_documents(sample)) is None:
+    settled = False
+    if sample and (reader.fmt is None or reader.fmt.name == "canonical"):
+        if reader.settle_documents(sample) is None:
             return
-        if reader.fmt is not None and reader.fmt.name == "canonical" and not any("messages" in one for one in sample):
+        settled = True
+        is_canonical = reader.fmt is not None and reader.fmt.name == "canonical"
+        if is_canonical and not any("messages" in one for one in sample):
             reader.say_unknown(name for document in sample for name in document)
             for (number, block, error), batch in read_blocks(blocks, sample):
                 if batch is not None:
@@ -136,7 +139,7 @@ def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
                     yield from _decode_pieces(reader, line_pieces(number, block, error))
             return
     pieces = itertools.chain.from_iterable(line_pieces(*block) for block in blocks)
-    yield from _read_pieces(reader, pieces, settled=bool(sample) and reader.fmt is not None)
+    yield from _read_pieces(reader, pieces, settled)
 
 
 def _read_pieces(reader: Reader, pieces: Iterator[Piece], settled: bool = False) -> Iterator[Part]:
@@ -144,16 +147,15 @@ def _read_pieces(reader: Reader, pieces: Iterator[Piece], settled: bool = False)
         held: list[Piece] = []
         documents: list[dict[str, Any]] = []
         for piece in pieces:
+            found = _first_documents([piece])
+            if not found and not documents:
+                reader.bad(piece, piece.error or _why_not(piece.data))
+                continue
             held.append(piece)
-            documents += _first_documents([piece])
+            documents += found
             if len(documents) >= DOCUMENTS or len(held) >= 50 * DOCUMENTS:
                 break
-        if not documents:
-            # Nothing to tell a format by: each piece has its own reason.
-            for piece in itertools.chain(held, pieces):
-                reader.bad(piece, piece.error or _why_not(piece.data))
-            return
-        if reader.settle_documents(documents[:DOCUMENTS]) is None:
+        if not documents or reader.settle_documents(documents[:DOCUMENTS]) is None:
             return
         pieces = itertools.chain(held, pieces)
     yield from _decode_pieces(reader, pieces)

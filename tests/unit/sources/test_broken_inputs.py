@@ -173,6 +173,15 @@ class TestLines:
         assert why.startswith(reason) or reason in why
         assert outcome.n_read == 401
 
+    @pytest.mark.parametrize("format", [None, "canonical"])
+    def test_many_broken_lines_first(self, tmp_path: Path, format: str | None) -> None:
+        """However many lines are broken before the first good one, the good ones are read."""
+        path = tmp_path / "log.ndjson"
+        path.write_bytes(b"{broken\n" * 5000 + lines(GOOD))
+        outcome = read(path, format=format)
+        assert outcome.ids == IDS
+        assert [line for line, _ in outcome.reasons] == list(range(1, 5001))
+
     def test_deep_nesting_where_nobody_looks_is_passed_over(self, tmp_path: Path) -> None:
         """A column that is none of ours may hold anything, three million brackets deep."""
         deep = json.dumps(exchange(1))[:-1].encode() + b', "other": ' + b"[" * 3_000_000 + b"]" * 3_000_000 + b"}\n"
@@ -368,6 +377,16 @@ class TestFormats:
         outcome = read(path)
         assert outcome.ids == IDS
         assert outcome.reasons == [(401, "is in format litellm, in a file of format canonical")]
+
+    @pytest.mark.parametrize("suffix", ["ndjson", "json", "csv", "parquet"])
+    def test_a_format_that_was_named_is_known_as_such(self, tmp_path: Path, suffix: str) -> None:
+        """The format of each source is known afterwards, whether it was named or guessed."""
+        path = tmp_path / f"log.{suffix}"
+        if suffix == "json":
+            path.write_text(json.dumps(GOOD))
+        else:
+            {"ndjson": write_lines, "csv": write_csv, "parquet": write_parquet}[suffix](path, GOOD)
+        assert read(path).formats == read(path, format="canonical").formats == ["canonical"]
 
     def test_a_required_column_that_is_nowhere(self, tmp_path: Path) -> None:
         """The message names the column, and says what an exchange needs."""
