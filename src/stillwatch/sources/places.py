@@ -221,7 +221,9 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
             return [Place(url, "s3", bucket_and_key)]
         if info.type == FileType.NotFound:
             prefix_of = fixed.rpartition("/")[0]
-            found = store.get_file_info(FileSelector(prefix_of, recursive=True)) if prefix_of else []
+            found = (
+                store.get_file_info(FileSelector(prefix_of, recursive=True, allow_not_found=True)) if prefix_of else []
+            )
             found = [item for item in found if item.path.startswith(fixed)]
         else:
             found = store.get_file_info(FileSelector(fixed, recursive=True))
