@@ -16,7 +16,7 @@ from stillwatch.evaluate.scores import Scores, score
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    """Two campaigns: A of 4 accounts and 8 exchanges, B of 2 and 4; one owner of a stolen key; three honest accounts."""
+    """Campaign A of 4 accounts and 8 exchanges, B of 2 and 4; one owner of a stolen key; three honest accounts."""
     truth = tmp_path / "world" / "truth"
     truth.mkdir(parents=True)
     kinds = {"a1": "A", "a2": "A", "a3": "A", "a4": "A", "b1": "B", "b2": "B", "v": "owner"}
