@@ -1,0 +1,183 @@
+"""Exchanges by the block: a population says who asks what and when; the rest of the columns follow, alike for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch import schema
+from stillwatch.traffic_range import addresses as places
+from stillwatch.traffic_range import clients
+from stillwatch.traffic_range.accounts import Accounts
+from stillwatch.traffic_range.digests import conversation
+from stillwatch.traffic_range.grammar import Ints
+from stillwatch.traffic_range.ids import nulls, only, random_ids
+from stillwatch.traffic_range.stage import HOUR, SECOND, Stage
+
+Flags = npt.NDArray[np.bool_]
+
+TRUTH = pa.schema(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("campaign", pa.string()),
+        pa.field("population", pa.string(), nullable=False),
+        pa.field("trajectory", pa.int64(), nullable=False),
+    ]
+)
+"""What is known of an exchange beside its log: honest, driven, harvested_relay or cover; of which campaign."""
+
+BLOCK = pa.schema([*(field for field in schema.EXCHANGE if field.name != "exchange_id"), *TRUTH])
+"""A block of exchanges: the log's columns without the id, which is drawn when all are in order, and the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a population says of its exchanges, a row each; sessions lie together, turn by turn.
+
+    who: account.  at: µs.  prompt, system, tools: as sent.  session, turn: numbers from 0.
+    out: tokens of the answer, before limits.  limit: max_tokens.  temperature: NaN where it is not set.
+    from_tool: the last message is a tool's result.  model: a model's number, -1 for the account's own.
+    label, campaign: the truth.
+    """
+
+    who: Ints
+    at: Ints
+    prompt: pa.StringArray
+    out: npt.NDArray[np.float64]
+    answer: pa.StringArray
+    system: pa.StringArray | None = None
+    tools: pa.Array | None = None
+    session: Ints | None = None
+    turn: Ints | None = None
+    limit: npt.NDArray[np.float64] | None = None
+    temperature: npt.NDArray[np.float64] | None = None
+    from_tool: Flags | None = None
+    model: Ints | None = None
+    end_user: pa.StringArray | None = None
+    label: str = "honest"
+    campaign: str | None = None
+
+
+def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked: Asked) -> pa.Table:
+    """The block of exchanges that a population asked for, retries after outages included; `BLOCK` is its schema."""
+    n = len(asked.who)
+    session = np.arange(n) if asked.session is None else asked.session
+    turn = np.zeros(n, np.int64) if asked.turn is None else asked.turn
+    from_tool = np.zeros(n, bool) if asked.from_tool is None else asked.from_tool
+    status = _status(rng, stage, asked.at, accounts.version[asked.who])
+    # A failed request is sent again by the program, after a pause; the retry is a row of its own.
+    again = np.flatnonzero((status >= 429) & (rng.random(n) < 0.8))
+    row = np.concatenate([np.arange(n), again])
+    pause = (rng.exponential(4.0, len(again)) + 0.5) * SECOND
+    at = np.concatenate([asked.at, asked.at[again] + pause.astype(np.int64)])
+    # The log's clock is finer than ours: the fraction of the second is anybody's.
+    at = at // SECOND * SECOND + rng.integers(0, SECOND, len(at))
+    status = np.concatenate([status, np.where(rng.random(len(again)) < 0.85, 200, status[again])])
+    who, session, turn, from_tool = asked.who[row], session[row], turn[row], from_tool[row]
+    index = pa.array(row)
+    n = len(row)
+    good = status == 200
+
+    prompt = asked.prompt.take(index)
+    system = nulls(n) if asked.system is None else asked.system.take(index)
+    words_in = _lengths(prompt) / 4.0 + _lengths(system) / 4.0 + 12
+    before = np.where(turn > 0, turn * rng.uniform(150, 420, n), 0.0)
+    into = (words_in + before).astype(np.int64)
+    cached = np.where(before > 0, before * rng.uniform(0.5, 0.95, n), 0.0).astype(np.int64)
+    limit = np.full(n, np.nan) if asked.limit is None else asked.limit[row]
+    out = np.maximum(asked.out[row] * np.exp(rng.normal(0, 0.25, n)), 1)
+    cut = good & (out > limit)
+    out = np.where(cut, limit, out).astype(np.int64)
+    model = _model(accounts, who, at, None if asked.model is None else asked.model[row], rng)
+    thinks = model % 3 == 2
+    reasoning = np.where(thinks, out * rng.uniform(0.3, 0.7, n), 0).astype(np.int64)
+    temperature = np.full(n, np.nan) if asked.temperature is None else asked.temperature[row]
+    refused = good & (rng.random(n) < 0.004)
+    calls = (
+        np.zeros(n, bool)
+        if asked.tools is None
+        else (rng.random(n) < 0.8) & np.asarray(asked.tools.take(index).is_valid())
+    )
+    finish = np.select([~good, refused, cut, calls], [4, 3, 1, 2], 0)
+    reasons = pa.array(["stop", "length", "tool_calls", "content_filter", None]).take(pa.array(finish))
+
+    each = accounts.addresses.each
+    # A session stays at its address; one in twenty moves.
+    seat = (session * 2_654_435_761 % 97 + (rng.random(n) < 0.05)) % each
+    place = who * each + seat
+    version = np.where(at >= accounts.updates[who], np.maximum(accounts.version[who] - 3, 0), accounts.version[who])
+    client = accounts.client[who]
+    key = who * accounts.keys_each + session * 40_503 % accounts.keys_each
+    session_ids = random_ids(rng, int(session.max()) + 1 if n else 0, "ses_").take(pa.array(session))
+    trajectory = rng.integers(0, 2**62, int(session.max()) + 1 if n else 0)[session]
+    heads = conversation(rng, asked.prompt, asked.session, asked.turn, from_tool[: len(asked.who)])
+
+    columns = {
+        "requested_at": pa.array(at).cast(schema.TIME),
+        "account_id": accounts.account_id.take(pa.array(who)),
+        "org_id": accounts.org_id.take(pa.array(who)),
+        "api_key_id": accounts.keys.take(pa.array(key)),
+        "payment_id": nulls(n),
+        "email_domain": nulls(n),
+        "ip": accounts.addresses.ip.take(pa.array(place)),
+        "asn": pa.array(accounts.addresses.asn[place]),
+        "country": places.CODES.take(pa.array(accounts.addresses.country[place])),
+        "client": clients.user_agents(client, version),
+        "client_fingerprint": clients.fingerprints(client, version, accounts.build[who]),
+        "platform": pa.array(clients.PLATFORMS).take(pa.array(accounts.platform[who])),
+        "model": pa.array(clients.MODELS).take(pa.array(model)),
+        "system_prompt": system,
+        "prompt": prompt,
+        "first_user": heads.first_user.take(index),
+        "prompt_source": pa.array(["human", "tool_result"]).take(pa.array(from_tool.astype(np.int64))),
+        "history_digest": heads.history_digest.take(index),
+        "history_length": heads.before.take(index),
+        "message_digests": heads.message_digests.take(index),
+        "turns": heads.before.take(index),
+        "tools": pa.nulls(n, pa.list_(pa.string())) if asked.tools is None else asked.tools.take(index),
+        "max_tokens": pa.array(np.nan_to_num(limit).astype(np.int64), mask=np.isnan(limit)),
+        "temperature": pa.array(np.nan_to_num(temperature), mask=np.isnan(temperature)),
+        "input_tokens": pa.array(into),
+        "output_tokens": pa.array(np.where(good, out, 0)),
+        "cached_tokens": pa.array(np.where(good, cached, 0)),
+        "reasoning_tokens": pa.array(np.where(good, reasoning, 0)),
+        "finish_reason": reasons,
+        "status": pa.array(status),
+        "response": only(good, asked.answer.take(index)),
+        "session_id": only(clients.names_sessions(client), session_ids),
+        "end_user_id": nulls(n) if asked.end_user is None else asked.end_user.take(index),
+        "sdk": clients.sdk_headers(client, version, accounts.build[who]),
+        "reasoning_in": pa.nulls(n, pa.list_(pa.string())),
+        "reasoning_out": pa.nulls(n, pa.list_(pa.string())),
+        "label": pa.repeat(pa.scalar(asked.label), n),
+        "campaign": pa.repeat(pa.scalar(asked.campaign, pa.string()), n),
+        "population": pa.repeat(pa.scalar(stage.name), n),
+        "trajectory": pa.array(trajectory),
+    }
+    return pa.table(columns, schema=BLOCK)
+
+
+def _status(rng: np.random.Generator, stage: Stage, at: Ints, version: Ints) -> Ints:
+    """HTTP statuses: a few failures always, most of them within an outage."""
+    drawn = rng.random(len(at))
+    status = np.select([drawn < 0.004, drawn < 0.007, drawn < 0.010], [429, 500, 400], 200)
+    for begin, end in stage.calendar.outages:
+        inside = (at >= begin) & (at < end + HOUR // 6)
+        status = np.where(inside & (rng.random(len(at)) < 0.7), 529, status)
+    return status.astype(np.int64)
+
+
+def _model(accounts: Accounts, who: Ints, at: Ints, model: Ints | None, rng: np.random.Generator) -> Ints:
+    """Each exchange's model: the account's own, its successor once it was adopted, a cheap one now and then."""
+    own = accounts.model[who] if model is None else np.where(model >= 0, model, accounts.model[who])
+    own = np.where(rng.random(len(who)) < 0.04, 1, own)
+    # An account that has adopted the new model keeps the old one for some of its work.
+    return np.where((at >= accounts.adopts[who]) & (rng.random(len(who)) < 0.93), own + 3, own)
+
+
+def _lengths(texts: pa.StringArray) -> npt.NDArray[np.float64]:
+    return np.asarray(pc.binary_length(texts).fill_null(0)).astype(float)
