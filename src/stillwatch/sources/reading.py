@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +25,7 @@ from stillwatch.sources.records import Part, Reader, read_json
 from stillwatch.sources.registry import Format
 from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
-from stillwatch.sources.validation import find_faults
+from stillwatch.sources.validation import CHOSEN_BY_CALLERS, find_faults, without_odd_ids
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 64 << 20
@@ -106,9 +107,13 @@ def read_logs(
         _read_place(place, sources.add(place.name), sources, fmt, options, quarantine, say) for place in places
     )
     n_rows = 0
-    for rows in _batched(_finished(parts, sources, joiner, options, quarantine), options.batch_rows):
+    left_out: Counter[str] = Counter()
+    for rows in _batched(_finished(parts, sources, joiner, options, quarantine, left_out), options.batch_rows):
         n_rows += rows.batch.num_rows
         yield rows
+    for reason, count in sorted(left_out.items()):
+        rows_said = "1 row" if count == 1 else f"{count:,} rows"
+        say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
     if n_rows == 0:
         raise _nothing_readable(places, quarantine)
 
@@ -170,6 +175,7 @@ def _finished(
     joiner: Registry | None,
     options: ReadOptions,
     quarantine: Quarantine,
+    left_out: Counter[str],
 ) -> Iterator[Rows]:
     last = np.zeros(len(sources.names) + 1, np.int64)
     for number, part in parts:
@@ -178,7 +184,10 @@ def _finished(
         ordinals = _ordinals(part.lines, int(last[number]))
         if len(ordinals):
             last[number] = ordinals[-1]
-        batch, faults = part.batch, dict(part.faults)
+        batch, odd = without_odd_ids(part.batch)
+        left_out.update(odd)
+        faults = {row: reason for row, reason in part.faults.items() if not _of_callers(reason)}
+        left_out.update(reason for reason in part.faults.values() if _of_callers(reason))
         for row, reason in find_faults(batch, options.now).items():
             faults.setdefault(row, reason)
         if faults:
@@ -195,6 +204,11 @@ def _finished(
         if options.pseudonymise is not None:
             batch = pseudonymise(batch, options.pseudonymise)
         yield Rows(batch, (number << LINE_BITS) | ordinals, sources)
+
+
+def _of_callers(reason: str) -> bool:
+    """Whether a fault is of a column that callers choose; reasons begin with the column."""
+    return reason.partition(" ")[0] in CHOSEN_BY_CALLERS
 
 
 def _ordinals(lines: npt.NDArray[np.int64], last: int) -> npt.NDArray[np.int64]:

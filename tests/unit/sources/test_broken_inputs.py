@@ -238,7 +238,6 @@ class TestLines:
             ({"input_tokens": -1}, "input_tokens is negative"),
             ({"input_tokens": 2**70}, "input_tokens is out of range"),
             ({"input_tokens": "many"}, "input_tokens is no number"),
-            ({"tools": {"a": 1}}, "tools is an object, not a list"),
         ],
         ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
     )
@@ -250,6 +249,32 @@ class TestLines:
         ((line, why),) = outcome.reasons
         assert line == 2
         assert why.startswith(reason)
+
+    @pytest.mark.parametrize(
+        ("columns", "reason"),
+        [
+            ({"end_user_id": "u" * 2000}, "end_user_id is longer than 1,024 bytes"),
+            ({"end_user_id": "a\0b"}, "end_user_id holds a NUL byte"),
+            ({"end_user_id": {"name": "a"}}, "end_user_id is an object, not text"),
+            ({"session_id": ["a"]}, "session_id is a list, not text"),
+            ({"ip": "1" * 2000}, "ip is longer than 1,024 bytes"),
+            ({"tools": {"a": 1}}, "tools is an object, not a list"),
+            ({"temperature": "hot"}, "temperature is no number"),
+            ({"max_tokens": "all"}, "max_tokens is no number"),
+        ],
+        ids=["long", "nul", "object", "list", "address", "tools", "temperature", "limit"],
+    )
+    def test_what_a_caller_may_choose_hides_nothing(
+        self, tmp_path: Path, columns: dict[str, object], reason: str
+    ) -> None:
+        """Nobody keeps his exchanges out of a scan by an odd user id: the value is left out, and it is said."""
+        (name,) = columns
+        path = write_lines(tmp_path / "log.ndjson", [exchange(0), exchange(1, **columns), exchange(2)])
+        outcome = read(path)
+        assert outcome.ids == ["x0", "x1", "x2"]
+        assert outcome.bad.num_rows == 0
+        assert outcome.row("x1")[name] is None
+        assert f"{reason} in 1 row: the value is left out there, the exchange is kept" in outcome.said
 
     @pytest.mark.parametrize(
         ("columns", "name", "value"),
