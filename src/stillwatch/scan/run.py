@@ -38,6 +38,7 @@ from stillwatch.scan.progress import Progress
 from stillwatch.scan.views import open_views
 from stillwatch.scan.words import examples, labels
 from stillwatch.sources.accounts import open_registry
+from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.registry import formats
 from stillwatch.sources.support import missing
@@ -62,6 +63,9 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
             progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
         with progress.step("reading, fingerprinting"):
             ingested = ingest(logs, work, registry, options, quarantine, progress.say, progress.count)
+        if registry is not None and options.read.pseudonymise is not None:
+            # Reading joins by true ids; everything after it knows accounts by their pseudonyms only.
+            registry = pseudonymise(registry, options.read.pseudonymise)
         result = detect(work, registry, ingested, options, progress)
         publish(result, options.out, work)
     return options.out
