@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def evaluate(scan: Path, world: Path, /, *, json: bool = False) -> int:
     """Score a scan against the truth of a labelled world.
 
+    A campaign is found where one finding holds at least half of its exchanges, and is at least half its own.
+
     Parameters
     ----------
     scan
@@ -47,7 +49,7 @@ def show(scores: Scores) -> None:
             one.campaign,
             _pair(one.accounts, one.account_recall, one.account_precision),
             _pair(one.exchanges, one.exchange_recall, one.exchange_precision),
-            one.finding_id or "no",
+            one.finding_id or f"{one.outcome}; {one.recall_anywhere:.0%} of it in findings",
         )
     console.print(table)
     console.print(
@@ -58,12 +60,22 @@ def show(scores: Scores) -> None:
             f"  false: {false['finding_id']}, {false['exchanges']:,} exchanges of {false['kinds']}", style="red"
         )
     if scores.split_campaigns:
-        console.print(f"  found more than once: {', '.join(scores.split_campaigns)}")
+        console.print(f"  pieces of campaigns that are no find: {', '.join(scores.split_campaigns)}")
     accused = sum(scores.accused.values())
     console.print(
         f"{accused} of {scores.honest_accounts:,} honest accounts accused{f': {scores.accused}' if accused else ''}"
     )
     console.print(f"{scores.networks} networks, which accuse nobody")
+    if scores.network_findings:
+        nets = Table("network", "accounts", "in truth", "purity", "completeness", "outsiders")
+        for net in scores.network_findings:
+            outsiders = ", ".join(f"{n} {kind}" for kind, n in net.outsiders.items())
+            shares = f"{net.purity:.3f}", f"{net.completeness:.3f}"
+            nets.add_row(net.finding_id, f"{net.accounts:,}", net.network or "none", *shares, outsiders)
+        console.print(nets)
+    for harvest in scores.harvests:
+        whose = ", ".join(f"{n:,} of {name}" for name, n in harvest["populations"].items())
+        console.print(f"harvest {harvest['finding_id']}: {harvest['exchanges']:,} exchanges, {whose}")
 
 
 def _pair(n: int, recall: float | None, precision: float | None) -> str:

@@ -1,4 +1,8 @@
-"""Scores of a scan against a world's truth: which campaigns were found, how well, and who was accused wrongly."""
+"""Scores of a scan against a world's truth: which campaigns were found, how well, and who was accused wrongly.
+
+Found means, by one-to-one matching: at least half of a campaign's exchanges are in one finding of verdict `campaign`,
+and at least half of that finding's exchanges are the campaign's own (labelled `driven` or `harvested_relay`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import pyarrow.parquet as pq
 from scipy.optimize import linear_sum_assignment
 
 from stillwatch.errors import InputError, MissingSource
+from stillwatch.evaluate.networks import NetworkScore, network_scores
 
 OWN = ("driven", "harvested_relay")
 """Labels of exchanges that belong to a campaign; its cover traffic belongs to none."""
@@ -21,17 +26,24 @@ OWN = ("driven", "harvested_relay")
 ACCUSED = ("driver",)
 """Roles that accuse an account."""
 
+MEMBERS = ("driver", "carrier", "stolen")
+"""Roles of the accounts that make up a network."""
+
 
 class CampaignScore(msgspec.Struct, frozen=True, kw_only=True):
     """How well one planted campaign was found; precision and recall are null where nothing was matched to it.
 
     Found: by one-to-one matching, at least half of its exchanges are in one finding and half of that finding's are its
     own. Accounts: those of role `driver` in the finding against those of role `driver` in the truth.
+    outcome: found; merged (half of it is in one finding that did not find it); split (half of it is in findings, and in
+    no one of them); missed.  recall_anywhere: share of its exchanges that are in any finding of verdict campaign.
     """
 
     campaign: str
     accounts: int
     exchanges: int
+    outcome: str = "missed"
+    recall_anywhere: float = 0.0
     finding_id: str | None = None
     account_recall: float | None = None
     account_precision: float | None = None
@@ -46,7 +58,9 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     their accounts.  split_campaigns: further findings on a campaign that another finding matched.
     accused: kind of account -> honest accounts that a campaign finding calls drivers.  victims_accused: owners of
     stolen keys among them.
-    networks: findings of verdict `network`.  honest_accounts: how many there were.
+    networks: findings of verdict `network`; network_findings: each of them against the truth's networks.
+    harvests: findings of verdict `harvest`, each with the populations of its exchanges.
+    honest_accounts: how many there were.
     """
 
     campaigns: list[CampaignScore]
@@ -55,6 +69,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     accused: dict[str, int]
     victims_accused: int
     networks: int
+    network_findings: list[NetworkScore]
+    harvests: list[dict[str, Any]]
     honest_accounts: int
 
     @property
@@ -74,16 +90,18 @@ def score(scan: Path, world: Path) -> Scores:
     parts = _table(scan / "finding_accounts.parquet", ("finding_id", "account_id", "role"))
     kinds = _table(world / "truth" / "accounts.parquet", ("account_id", "kind"))
     roles = _table(world / "truth" / "account_campaign.parquet", ("account_id", "campaign", "role"))
-    truth = _table(world / "truth" / "exchanges.parquet", ("exchange_id", "label", "campaign"))
-    truth = truth.filter(pc.is_in(truth["label"], pa.array(OWN)))
+    everything = _table(world / "truth" / "exchanges.parquet", ("exchange_id", "label", "campaign"), ("population",))
+    _same_world(claimed, everything)
+    truth = everything.filter(pc.is_in(everything["label"], pa.array(OWN)))
     campaigns = _names(world, truth)
     ids = sorted(finding_id for finding_id, verdict in verdicts.items() if verdict == "campaign")
     overlap = _overlap(claimed, truth, ids, campaigns)
-    sizes = Counter(truth["campaign"].to_pylist())
-    claims = Counter(claimed["finding_id"].to_pylist())
+    sizes = Counter(dict(_counts(truth["campaign"])))
+    claims = Counter(dict(_counts(claimed["finding_id"])))
     matched = _match(overlap, [sizes[c] for c in campaigns], [claims[f] for f in ids])
     drivers = _sets(roles.filter(pc.equal(roles["role"], "driver")), "campaign")
     accused = _sets(parts.filter(pc.is_in(parts["role"], pa.array(ACCUSED))), "finding_id")
+    members = _sets(parts.filter(pc.is_in(parts["role"], pa.array(MEMBERS))), "finding_id")
     scored = [
         _campaign(
             name,
@@ -114,6 +132,16 @@ def score(scan: Path, world: Path) -> Scores:
         accused=_kinds(wrong, kind_of),
         victims_accused=len(wrong & victims),
         networks=sum(verdict == "network" for verdict in verdicts.values()),
+        network_findings=network_scores(
+            {f: members.get(f, set()) for f, verdict in verdicts.items() if verdict == "network"},
+            _networks(world),
+            kind_of,
+        ),
+        harvests=[
+            {"finding_id": f, "exchanges": claims[f], "populations": _populations(claimed, everything, f)}
+            for f, verdict in sorted(verdicts.items())
+            if verdict == "harvest"
+        ],
         honest_accounts=len(set(kind_of) - guilty),
     )
 
@@ -128,13 +156,24 @@ def _campaign(
     overlap: np.ndarray[Any, np.dtype[np.int64]],
     at: int | None,
 ) -> CampaignScore:
+    anywhere = int(overlap.sum())
     if finding is None or at is None:
-        return CampaignScore(campaign=name, accounts=len(drivers), exchanges=size)
+        merged = 0 < size <= 2 * int(overlap.max(initial=0))
+        outcome = "merged" if merged else "split" if 0 < size <= 2 * anywhere else "missed"
+        return CampaignScore(
+            campaign=name,
+            accounts=len(drivers),
+            exchanges=size,
+            outcome=outcome,
+            recall_anywhere=anywhere / max(size, 1),
+        )
     mine, hits = accused.get(finding, set()), int(overlap[at])
     return CampaignScore(
         campaign=name,
         accounts=len(drivers),
         exchanges=size,
+        outcome="found",
+        recall_anywhere=anywhere / max(size, 1),
         finding_id=finding,
         account_recall=len(mine & drivers) / max(len(drivers), 1),
         account_precision=len(mine & drivers) / max(len(mine), 1),
@@ -195,9 +234,40 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
+def _counts(column: pa.ChunkedArray) -> list[tuple[str, int]]:
+    return [(one["values"], one["counts"]) for one in column.value_counts().to_pylist()]
+
+
+def _same_world(claimed: pa.Table, truth: pa.Table) -> None:
+    unknown = (
+        len(claimed) - pc.sum(pc.is_in(claimed["exchange_id"], truth["exchange_id"].combine_chunks())).as_py()
+        if len(claimed)
+        else 0
+    )
+    if unknown:
+        raise InputError(
+            f"the scan names {unknown:,} exchanges that the world does not have",
+            hint="evaluate a scan of this very world, made without --pseudonymise",
+        )
+
+
+def _networks(world: Path) -> dict[str, set[str]]:
+    path = world / "truth" / "account_network.parquet"
+    return _sets(_table(path, ("network", "account_id")), "network") if path.exists() else {}
+
+
+def _populations(claimed: pa.Table, truth: pa.Table, finding: str) -> dict[str, int]:
+    ids = claimed.filter(pc.equal(claimed["finding_id"], finding))["exchange_id"].combine_chunks()
+    whose = truth.filter(pc.is_in(truth["exchange_id"], ids))
+    if "population" not in whose.column_names:
+        return {}
+    return dict(sorted(_counts(whose["population"]), key=lambda one: (-one[1], one[0])))
+
+
+def _table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
     try:
-        return pq.read_table(path, columns=list(columns))
+        there = pq.read_schema(path).names
+        return pq.read_table(path, columns=[*columns, *(name for name in optional if name in there)])
     except FileNotFoundError:
         raise MissingSource("is not there", source=str(path), hint="name a scan's folder, then a world's") from None
     except (pa.ArrowInvalid, OSError) as error:
