@@ -71,6 +71,9 @@ def registry_view(rows: pa.Table | None, place: Ints, index: AccountIndex) -> pa
         kinds |= dict.fromkeys(_REGISTRY_TEXTS, pa.string())
         return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
     created = pc.cast(rows["created_at"], pa.int64())
+    # What is no address ("unknown") has no prefix, and is shared by strangers.
+    prefix = ip_prefix(rows["signup_ip"].combine_chunks())
+    addresses = pc.if_else(pc.is_valid(prefix), rows["signup_ip"].combine_chunks(), pa.scalar(None, pa.string()))
     return pa.table(
         {
             "unit": index.unit[place],
@@ -79,8 +82,8 @@ def registry_view(rows: pa.Table | None, place: Ints, index: AccountIndex) -> pa
             "payment": hash_column(rows["payment_id"]),
             "email_domain": rows["email_domain"],
             "email": hash_column(rows["email_domain"]),
-            "signup_ip": rows["signup_ip"],
-            "signup_prefix": ip_prefix(rows["signup_ip"].combine_chunks()),
+            "signup_ip": addresses,
+            "signup_prefix": prefix,
             "created_us": created,
             "signup_hour": pc.divide(created, pa.scalar(3_600_000_000, pa.int64())),
             "closed_us": pc.cast(rows["closed_at"], pa.int64()),
