@@ -51,7 +51,7 @@ def talk(
         (first, write("ask", rng, spoken[first], about[first])),
         (next_, write("follow", rng, spoken[next_], about[next_])),
     )
-    sets = rng.random(len(people)) < 0.3
+    limit, temperature = tastes(rng, len(people))
     asked = Asked(
         who=who[session],
         at=at,
@@ -60,8 +60,8 @@ def talk(
         answer=write("answer", rng, spoken, about),
         session=session,
         turn=turn,
-        limit=np.where(sets[who], 4096.0, np.nan)[session],
-        temperature=np.where(sets[who], 1.0, np.nan)[session],
+        limit=limit[who[session]],
+        temperature=temperature[who[session]],
         end_user=None if end_user is None else end_user.take(pa.array(session)),
         label=label,
     )
@@ -144,6 +144,7 @@ def work(
     spoken, results = np.flatnonzero(word), np.flatnonzero((turn > 0) & ~word)
     if prompt is None:
         prompt = ENGLISH.expand("chore", rng, len(first), about[first])
+    limit, temperature = tastes(rng, len(accounts))
     texts = together(
         len(session),
         (first, prompt),
@@ -161,8 +162,8 @@ def work(
         session=session,
         turn=turn,
         from_tool=(turn > 0) & ~word,
-        limit=np.full(len(session), 8192.0),
-        temperature=np.full(len(session), np.nan),
+        limit=limit[who[session]],
+        temperature=temperature[who[session]],
         label=label,
         campaign=campaign,
     )
@@ -177,6 +178,13 @@ def settings(
     room = 2.0 ** np.ceil(np.log2(OUT[task] * greedy * 4))
     limit = np.where(rng.random(n) < 0.25, np.nan, np.maximum(room * 2.0 ** rng.integers(-1, 3, n), 64))
     temperature = np.array([np.nan, 0.0, 0.2, 0.7, 1.0])[rng.choice(5, n, p=[0.35, 0.25, 0.1, 0.2, 0.1])]
+    return limit, temperature
+
+
+def tastes(rng: np.random.Generator, n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """max_tokens and temperature of accounts that talk or run agents, as their programs set them: NaN where not."""
+    limit = np.array([np.nan, 2048, 4096, 8192, 16384, 32000])[rng.choice(6, n, p=[0.35, 0.1, 0.2, 0.2, 0.1, 0.05])]
+    temperature = np.array([np.nan, 0.0, 0.3, 0.7, 1.0])[rng.choice(5, n, p=[0.45, 0.1, 0.1, 0.15, 0.2])]
     return limit, temperature
 
 

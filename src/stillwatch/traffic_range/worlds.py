@@ -44,6 +44,7 @@ HONEST = (
     Cast("organisations", 330),
     Cast("nightly_batches", 70),
     Cast("classifiers", 26),
+    Cast("agent_fleets", 70),
     Cast("evaluators", 44),
     Cast("class_of_students", 95),
     Cast("hackathon", 70),

@@ -11,12 +11,17 @@ from stillwatch.traffic_range import clients, rhythm
 from stillwatch.traffic_range.accounts import NEVER, open_accounts, shared_ids
 from stillwatch.traffic_range.addresses import mixed
 from stillwatch.traffic_range.conversations import pour, work
+from stillwatch.traffic_range.grammar import join
 from stillwatch.traffic_range.ids import groups, only
 from stillwatch.traffic_range.population import Campaign, Part, population
 from stillwatch.traffic_range.stage import DAY, HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import family
+from stillwatch.traffic_range.texts.moulds import MOULDS, family
 
 VARIATIONS = 12
+"""Of each mould; half of the agents' stand in the system prompt."""
+
+KITS = ((3, 2), (5, 1), (7, 2), (9, 1), (4, 4), (11, 1))
+"""Tools of each kit: how many of the base's first and last."""
 
 
 @population("agentic_campaign", campaign=Campaign("operator_b", ("agentic_coding", "tool_use", "vision")))
@@ -39,8 +44,11 @@ def agentic_campaign(stage: Stage) -> Iterator[Part]:
         server=1.0,
         addresses=mixed([rented, homes], (rng.random(n) < 0.3).astype(int)),
     )
+    # A third of the accounts say that they are a popular coding agent.
+    posed = np.where(rng.random(n) < 0.35, rng.choice([clients.CODEROO, clients.PATCHPILOT], n), accounts.client)
     plan = rng.choice(["free", "paid", "enterprise"], n, p=[0.4, 0.5, 0.1])
     accounts = accounts.but(
+        client=posed,
         closed=np.full(n, NEVER),
         closed_reason=pa.nulls(n, pa.string()),
         plan=pa.array(plan),
@@ -55,9 +63,11 @@ def agentic_campaign(stage: Stage) -> Iterator[Part]:
         campaign=pa.repeat(pa.scalar(stage.name), n),
         role=pa.repeat(pa.scalar("driver"), n),
     )
-    told = family(rng, "agent", VARIATIONS, in_system=True)
-    base = clients.tool_sets(rng, 1, 12, 12)[0]
-    tools = pa.array([base[:9], base[:7] + base[9:11], base[2:]], pa.list_(pa.string()))
+    inside, before = (family(rng, "agent", VARIATIONS // 2, in_system=place) for place in (True, False))
+    told = pa.concat_arrays([inside.system, before.system])
+    lead = pa.concat_arrays([pa.repeat(pa.scalar(""), VARIATIONS // 2), before.before])
+    base = clients.tool_sets(rng, 1, 14, 14)[0]
+    kits = pa.array([base[:size] + base[-extra:] for size, extra in KITS], pa.list_(pa.string()))
     first = np.full(n, calendar.day(3))
     last = np.full(n, calendar.day(18))
     # Trajectories are dealt out evenly, day and night, more when the operator's day is on.
@@ -74,16 +84,18 @@ def agentic_campaign(stage: Stage) -> Iterator[Part]:
         last=last,
     )
     variation = pa.array((who + rng.integers(0, 2, len(who))) % VARIATIONS)
-    kit = pa.array((who + rng.integers(0, 2, len(who))) % len(tools))
+    kit = pa.array((who // 3 + rng.integers(0, 2, len(who))) % len(kits))
+    chore = MOULDS.expand("chore", rng, len(who), rng.integers(0, 24, len(who)))
     chores = work(
         stage,
         rng,
         accounts,
         who,
         start,
-        told.system.take(variation),
-        tools.take(kit),
+        told.take(variation),
+        kits.take(kit),
         steps=8,
+        prompt=join(lead.take(variation), chore),
         label="driven",
         campaign=stage.name,
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from stillwatch.traffic_range import clients, rhythm
 from stillwatch.traffic_range.accounts import NEVER, Accounts, open_accounts, shared_ids
 from stillwatch.traffic_range.addresses import countries, mixed
-from stillwatch.traffic_range.conversations import pour, talk
+from stillwatch.traffic_range.conversations import pour, talk, tastes
 from stillwatch.traffic_range.exchanges import Asked, exchanges
 from stillwatch.traffic_range.grammar import Ints, join
 from stillwatch.traffic_range.ids import groups, only
@@ -78,11 +78,12 @@ def _network(stage: Stage, rng: np.random.Generator) -> Accounts:
         created=opened,
         addresses=where,
         paid=1.0,
-        client=rng.choice(
-            [clients.GATEHOUSE, clients.HTTPX, clients.PYTHON, clients.FETCH], n, p=[0.35, 0.25, 0.25, 0.15]
-        ),
+        server=0.6,
     )
+    # Half of the accounts send with the proxy's own program, the others hand on what their customers use.
+    plumbing = rng.choice([clients.GATEHOUSE, clients.HTTPX, clients.PYTHON], n)
     return accounts.but(
+        client=np.where(rng.random(n) < 0.5, plumbing, accounts.client),
         closed=closed,
         closed_reason=only(closed != NEVER, pa.repeat(pa.scalar("terms"), n)),
         payment_id=shared_ids(rng, card, "pay_"),
@@ -102,14 +103,15 @@ def _relay(stage: Stage, rng: np.random.Generator, accounts: Accounts, who: Ints
     tails = _tails(rng)
     tail = tails.take(pa.array((who + rng.integers(0, 2, n)) % TAILS))
     prompt = join(write("ask", rng, language, topic), pa.repeat(pa.scalar("\n\n"), n), tail)
+    limit, temperature = tastes(rng, len(accounts))
     asked = Asked(
         who=who,
         at=at,
         prompt=prompt,
         out=np.exp(rng.normal(6.4, 0.5, n)),
         answer=write("answer", rng, language, topic),
-        limit=np.full(n, 8192.0),
-        temperature=np.where(rng.random(n) < 0.5, 1.0, np.nan),
+        limit=limit[who],
+        temperature=temperature[who],
         label="harvested_relay",
         campaign=stage.name,
     )
@@ -123,12 +125,12 @@ def _tails(rng: np.random.Generator) -> pa.StringArray:
     for rule in ("m_reason", "m_rule", "m_format", "m_end"):
         kept = np.where(rng.random(TAILS) < 0.35, np.arange(TAILS), 0)
         parts += [MOULDS.expand(rule, rng, TAILS, topic).take(pa.array(kept)), pa.repeat(pa.scalar(" "), TAILS)]
-    return join(*parts[:-1])
+    return join(*parts)
 
 
 def _driven(stage: Stage, rng: np.random.Generator, accounts: Accounts, who: Ints, at: Ints) -> pa.Table:
     """The campaign's own items, graded in a mould of its own."""
-    moulds = family(rng, "grade", TAILS)
+    moulds = family(rng, "grade", TAILS, in_system=True)
     which = (who + rng.integers(0, 2, len(who))) % TAILS
     topic = rng.integers(0, 24, len(who))
     return pour(

@@ -51,7 +51,7 @@ def reasoning_campaign(stage: Stage) -> Iterator[Part]:
         campaign=pa.repeat(pa.scalar(stage.name), n),
         role=pa.repeat(pa.scalar("driver"), n),
     )
-    moulds = _all([family(rng, task, VARIATIONS) for task in TASKS])
+    moulds = _all([family(rng, task, VARIATIONS, in_system=task == "grade") for task in TASKS])
     # Shifts: now this hour, now that, on all accounts at once, some days off; each account its even share.
     day = np.flatnonzero(rng.random(calendar.days) < 0.85)
     day = day[(day >= 3) & (day < 19)]

@@ -29,7 +29,7 @@ def tool_users(stage: Stage) -> Iterator[Part]:
     )
     agents = own_moulds(public, np.full(2, TASKS.index("agent")), np.array([6, 7]))
     told = pa.array([s or b for s, b in zip(agents.system.to_pylist(), agents.before.to_pylist(), strict=True)])
-    tools = pa.array(clients.tool_sets(public, 2, 7, 11), pa.list_(pa.string()))
+    kits = clients.tool_sets(public, 2, 6, 8)
     for _, n, rng in stage.parts():
         tool = rng.choice(4, n, p=SHARES)
         people = open_accounts(stage, rng, n, client=np.array(PROGRAMS)[tool], paid=0.8)
@@ -37,10 +37,25 @@ def tool_users(stage: Stage) -> Iterator[Part]:
         who, start = rhythm.sessions(
             rng, stage.calendar, people, np.where(coder, 0.35, 1.4), hours="office", weekend=0.35
         )
+        # Users add tools of their own to those that the agent brings.
+        tools = pa.array(
+            [kits[k % 2] + own for k, own in zip(tool.tolist(), clients.tool_sets(rng, n, 0, 5), strict=True)],
+            pa.list_(pa.string()),
+        )
         of_agent = coder[who]
+        own_tools = tools.take(pa.array(who[of_agent]))
         which = pa.array(tool[who[of_agent]])
         blocks = [
-            work(stage, rng, people, who[of_agent], start[of_agent], told.take(which), tools.take(which), steps=9),
+            work(
+                stage,
+                rng,
+                people,
+                who[of_agent],
+                start[of_agent],
+                told.take(which),
+                own_tools,
+                steps=9,
+            ),
             pour(stage, rng, people, who[~of_agent], start[~of_agent], moulds, tool[who[~of_agent]]),
         ]
         yield people, blocks

@@ -79,12 +79,15 @@ RULES: dict[str, Rule] = {
         "[Is|Was|Could] {det} {thing} [really|still|ever] {quality} {round}?",
         "{ask_long}",
         "{ask_long}",
+        "{ask_long}",
+        "{ask_long}",
         "{ask_code}",
     ],
     "ask_long": [
         "{s} {s} [What would you do|How bad is it|What am I missing|Where is the fault|Which is right]?",
         "{s} {s} {s} [Suggest|List|Name|Rank] {number} [ways|steps|reasons] to {verb} it {round}.",
         "Context: {s} {s} Question: [how|why|when] [do|would|did] {person} {verb} {det} {thing}?",
+        "{passage}\n\n{passage}\n\n[What follows|Which is better|Merge these|Where do they differ] {round}?",
         "{passage}\n\n[Shorten|Proofread|Translate|Rephrase|Check] [this|the above|that] for {person} {round}.",
     ],
     "ask_code": [
