@@ -206,10 +206,12 @@ def by_key(texts: Mapping[int, Callable[[Ints], pa.StringArray]], key: Ints) -> 
 
     texts: value -> a function from row numbers to their texts.
     """
+    if not len(key):
+        return pa.array([], pa.string())
     order = np.argsort(key, kind="stable")
     values, starts = np.unique(key[order], return_index=True)
     rows = np.split(order, starts[1:])
     place = np.empty(len(key), np.int64)
     place[order] = np.arange(len(key))
     parts = [texts[int(value)](some) for value, some in zip(values, rows, strict=True)]
-    return pa.concat_arrays(parts).take(pa.array(place)) if parts else pa.array([], pa.string())
+    return pa.concat_arrays(parts).take(pa.array(place))

@@ -132,21 +132,18 @@ RULES: dict[str, Rule] = {
     # problems that have an answer
     "problem": [
         "{name} [buys|sells|packs|moves] {number} {noun} [boxes|sets|units] at {amount} each and"
-        " [returns|loses|gives away]"
-        " {number} {when}. [What is left|What is the balance|How much remains]?",
+        " [returns|loses|gives away] {number} {when}. [What is left|What is the balance|How much remains]?",
         "A [train|cyclist|pump|drone] [covers|fills|climbs] {number} units in {number} minutes {where}. [How"
-        " long|How far]"
-        " for {number}?",
+        " long|How far] for {number}?",
         "[Let|Suppose|Assume] f({number}) = {number} and f(n+1) = {number}·f(n) − {number}. Find f({number}).",
         "Of {number} people {where}, {number} [like|own|avoid] {det} {noun} and {number} {det} {noun}. How many do"
         " [both|neither]?",
-        "[Prove|Show|Refute]: for {number} {quality} {noun} [values|elements], {det} {noun} {verb}s at most"
-        " {number} of them"
-        " {where}.",
+        "[Prove|Show|Refute]: for {number} {quality} {noun} [values|elements], {det} {noun} {verb}s at most {number}"
+        " of them {where}.",
         "{s} {s} [Deduce|Infer|Decide] which {noun} {person} [must|cannot] {verb}, given {number} {quality}"
         " [cases|clues].",
-        "[Compute|Estimate|Bound] the {noun} for {amount}, {amount} and {number} {where}, [to two digits|exactly|as a"
-        " fraction].",
+        "[Compute|Estimate|Bound] the {noun} for {amount}, {amount} and {number} {where}, [to two digits|exactly|as"
+        " a fraction].",
         "{code}\nWhat does {name} print for ({number}, {number})?",
     ],
     "result": [
@@ -221,16 +218,14 @@ RULES: dict[str, Rule] = {
     "code": [
         "def {act}_{name}({word}, {word}_{word}={number}):\n{stmt}\n{stmt}\n    return {word}",
         "def {act}_{word}_{number}({word}):\n{stmt}\n{stmt}\n{stmt}\n{stmt}\n    return {word}, {word}",
-        "async function {act}{name}({word}, {word}) {\n  const {word} = await {act}({number});\n  return {word}.{act}("
-        "'{name}');\n}",
-        "SELECT {word}, sum({word}) FROM {name}_{word}\nWHERE {word} > {number} AND {word} ="
-        " '{code_number}'\nGROUP BY {word}"
-        " LIMIT {number};",
+        "async function {act}{name}({word}, {word}) {\n  const {word} = await {act}({number});\n  return"
+        " {word}.{act}('{name}');\n}",
+        "SELECT {word}, sum({word}) FROM {name}_{word}\nWHERE {word} > {number} AND {word} = '{code_number}'\nGROUP"
+        " BY {word} LIMIT {number};",
         "func {act}{name}({word} int) (int, error) {\n\tif {word} > {number} {\n\t\treturn 0,"
-        " err{name}\n\t}\n\treturn {word} *"
-        " {number}, nil\n}",
-        "class {name}{name}:\n    {word}: int = {number}\n\n    def {act}(self, {word}):\n    {stmt}\n       "
-        " return self.{word}",
+        " err{name}\n\t}\n\treturn {word} * {number}, nil\n}",
+        "class {name}{name}:\n    {word}: int = {number}\n\n    def {act}(self, {word}):\n    {stmt}\n        return"
+        " self.{word}",
     ],
     "file": [
         "[src|lib|app|pkg|tests]/{name}/{act}_{word}.[py|ts|go|rs|java]",

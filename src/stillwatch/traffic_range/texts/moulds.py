@@ -34,8 +34,7 @@ TASKS = (
 _MOULDS = {
     "m_role": [
         "You are [a|the] [patient|careful|senior|terse|friendly] [assistant|editor|analyst|clerk|reviewer|tutor]"
-        " [at|for|of]"
-        " {name} {name}.",
+        " [at|for|of] {name} {name}.",
         "[Act as|Work as|You serve as] {name}'s {quality} {noun} [expert|desk|bot|writer].",
         "[System|Setup|Brief] of {name}: you [handle|look after|own] {det} {noun} and {det} {noun}.",
         "{name} [Assistant|Helper|Agent], [version|build|release] {number}, [speaks for|answers to] {name}.",
@@ -59,8 +58,7 @@ _MOULDS = {
     ],
     "m_summarise": [
         "[Condense|Summarise|Boil down] the [text|note|thread] [below|that follows] [to|into] {number}"
-        " [points|words] on"
-        " {det} {noun}."
+        " [points|words] on {det} {noun}."
     ],
     "m_classify": [
         "[Assign|Pick|Choose] [exactly one|the best] [label|category|queue]: {noun}, {noun}, {noun}, {noun} or"
@@ -68,59 +66,50 @@ _MOULDS = {
     ],
     "m_extract": [
         "[Pull out|Extract|Collect] [every|each|all] {noun}, {noun} and [date|price|name] [found|mentioned]"
-        " [below|in the"
-        " text]."
+        " [below|in the text]."
     ],
     "m_translate": [
         "[Translate|Render|Turn] [the passage|this|what follows] [into|to]"
-        " [German|Spanish|Japanese|Portuguese|Polish] for"
-        " {name}'s [readers|customers]."
+        " [German|Spanish|Japanese|Portuguese|Polish] for {name}'s [readers|customers]."
     ],
     "m_reply": [
         "[Draft|Compose|Prepare] [a reply|an answer|a response] [to|for] the [customer|sender|guest] about {det}"
         " {noun}."
     ],
     "m_write": [
-        "[Write|Produce|Create] [a product text|a headline|an advert|a lesson|a story] [about|around] [the"
-        " item|what is"
-        " given] for {name}."
+        "[Write|Produce|Create] [a product text|a headline|an advert|a lesson|a story] [about|around] [the item|what"
+        " is given] for {name}."
     ],
     "m_review": [
         "[Review|Inspect|Critique] the [code|change|patch] [for|with an eye to] {quality} {noun} [faults|risks|smells]."
     ],
     "m_reason": [
-        "[Work|Think|Go] through the [problem|question|task] [step by step|one step at a time|from first principles],"
-        " [numbering|writing down|showing] [each|every] [inference|intermediate step|deduction].",
+        "[Work|Think|Go] through the [problem|question|task] [step by step|one step at a time|from first"
+        " principles], [as {det} {noun} does|like {person}|with {quality} care], [numbering|writing down|showing]"
+        " [each|every] [inference|intermediate step|deduction].",
         "[Given|Here is|Below is] a [problem|question] [and its|with the] [final|finished|correct] answer: [write"
-        " out|lay"
-        " out|reconstruct] the [full|complete|detailed] [reasoning|chain of thought|derivation] [behind it|that leads"
-        " there].",
+        " out|lay out|reconstruct] the [full|complete|detailed] [reasoning|chain of thought|derivation] [behind"
+        " it|that leads there][.| as {person} would.]",
         "[Before|Ahead of] [answering|the answer], [spell out|set down|give] [all|your] [reasoning|thinking|working]"
-        " [in full|without gaps|line by line], [then|and then] the [result|answer].",
+        " [in full|without gaps|line by line], [then|and then] the [result|answer][.| on {det} {noun}.]",
     ],
     "m_grade": [
         "[Score|Grade|Rate] the [response|candidate answer|submission] [from 1 to|on a scale up to] {number}"
-        " [against|by"
-        " means of] the rubric: {noun} ([clarity|accuracy|depth]), {noun}, {noun}.",
+        " [against|by means of] the rubric: {noun} ([clarity|accuracy|depth]), {noun}, {noun}.",
         "[Compare|Judge|Weigh] [answer A and answer B|both replies|the two candidates] and [say|state] [which|the"
-        " better one]"
-        " [and why|with a reason|with a margin] by {noun} and {noun}.",
+        " better one] [and why|with a reason|with a margin] by {noun} and {noun}.",
     ],
     "m_rewrite": [
         "[Rewrite|Rephrase|Reword] the [query|question|post] so [that|] it [stays|reads|sounds]"
-        " [neutral|harmless|acceptable]"
-        " [while|but] [keeping|without losing] its [meaning|intent|subject].",
+        " [neutral|harmless|acceptable] [while|but] [keeping|without losing] its [meaning|intent|subject].",
         "[Turn|Convert|Recast] [sensitive|political|contentious] [wording|questions|statements] into"
-        " [safe|unobjectionable|"
-        "approved] [ones|versions|alternatives].",
+        " [safe|unobjectionable|approved] [ones|versions|alternatives].",
     ],
     "m_agent": [
         "[Solve|Finish|Carry out] the [task|ticket|issue] [with|using] the tools; [one call|one action] at a time,"
-        " [and|then]"
-        " [check|verify] {det} {noun}.",
+        " [and|then] [check|verify] {det} {noun}.",
         "[Plan|List] the steps, [run|call] [tools|commands], [read|study] [their|the] output, [repeat|go on] until"
-        " {det} {noun}"
-        " [passes|is done].",
+        " {det} {noun} [passes|is done].",
     ],
     "m_vision": [
         "[Look at|Study|Read] the [screenshot|image|scan] and [click|locate|name] {det} {noun}, [with|giving]"
@@ -128,8 +117,7 @@ _MOULDS = {
     ],
     "m_data": [
         "[Load|Query|Join] the [tables|files], [compute|derive] {det} {noun} [by|per] {word}, [and|then]"
-        " [explain|justify]"
-        " [each|every] [step|column|choice]."
+        " [explain|justify] [each|every] [step|column|choice]."
     ],
     # what is poured into a mould of each task
     "slot_summarise": ["{passage}", "{passage}\n{passage}"],

@@ -22,8 +22,8 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         "chronic,mild,seasonal,post-operative,unexplained",
     ),
     "tax": (
-        "tax return,home-office deduction,invoice number,capital gain,customs duty,payroll slip,quarterly filing,late"
-        " fee,depreciation table,expense receipt,pension contribution,sales ledger",
+        "tax return,home-office deduction,invoice number,capital gain,customs duty,payroll slip,quarterly"
+        " filing,late fee,depreciation table,expense receipt,pension contribution,sales ledger",
         "declare,deduct,file,amortise,reconcile,appeal",
         "overdue,deductible,cross-border,flat-rate,disputed",
     ),
