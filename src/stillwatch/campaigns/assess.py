@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.concealment import Faces, concealment
+from stillwatch.campaigns.concealment import Faces, concealment, scatter
 from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.measures import Floats, Measures, joined, measure
@@ -28,7 +28,10 @@ MIN_REFERENCE_UNITS = 5
 """Units that an honest reference group has at least."""
 
 MAX_REFERENCES = 4000
-MIN_NULL_EXCHANGES = 25
+AMOUNT = frozenset({"fresh-answers"})
+"""Evidence of how much was collected; all other extraction evidence is of what was."""
+
+MIN_NULL_EXCHANGES = 15
 """Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
 MAX_SINGLES = 20_000
 
@@ -97,6 +100,7 @@ def assess(
     networks: Sequence[Network],
     volume: npt.NDArray[np.int64],
     faces: Faces,
+    places: Faces,
     account_unit: Ints,
     rng: np.random.Generator,
 ) -> Assessment:
@@ -120,9 +124,10 @@ def assess(
     for row, (number, stream) in enumerate(plan):
         units = np.unique(cells.unit[groups[row]]).astype(np.int32)
         sharing = weigh_sharing(scorer, links, units, volume, rng)
-        hidden, concealed = concealment(faces, np.flatnonzero(np.isin(account_unit, units)))
+        accounts = np.flatnonzero(np.isin(account_unit, units))
+        hidden, concealed = concealment(faces, accounts)
         measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
-        evidence = _combine([*sharing_evidence(sharing), *measured, *concealed])
+        evidence = _combine([*sharing_evidence(sharing), *measured, *concealed, *scatter(places, accounts)])
         subjects.append(
             Assessed(
                 network_number=number,
@@ -186,25 +191,28 @@ def _singles(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """A family's evidence on candidates and null, as surprise in bits: summed up and calibrated together.
+    """Evidence on candidates and null, as surprise in bits: calibrated within its groups, then over all of them.
 
-    Shapes: raw (n_evidence, n_candidates), null (n_evidence, n_null); numbers as raw: what was
-    seen; usual (n_evidence,).
+    Shapes: raw (n_evidence, n_candidates); null (n_evidence, n_null); numbers as raw: what was seen; usual
+    (n_evidence,).  group: of each evidence; those of one group are one fact seen many times, and together weigh as much
+    as another group.
     """
 
     evidence: list[MeasuredEvidence]
+    group: list[str]
     raw: Floats
     null: Floats
     numbers: Floats
     usual: Floats
 
     @classmethod
-    def of(cls, evidence: list[MeasuredEvidence], candidates: Measures, null: Measures) -> _Score:
+    def of(cls, evidence: list[MeasuredEvidence], group: list[str], candidates: Measures, null: Measures) -> _Score:
         """The score of some evidence that is to be calibrated together."""
         samples = [one.number(null, null) for one in evidence]
         numbers = [one.number(candidates, null) for one in evidence]
         return cls(
             evidence,
+            group,
             np.stack([_surprise(n, s, one.high) for n, s, one in zip(numbers, samples, evidence, strict=True)]),
             np.stack([_surprise(s, s, one.high) for s, one in zip(samples, evidence, strict=True)]),
             np.stack(numbers),
@@ -213,24 +221,48 @@ class _Score:
 
     def bits(self, row: int, names: frozenset[str] | None = None) -> float:
         """Bits of a candidate by all of the evidence, or by that of some names."""
-        rows = [at for at, one in enumerate(self.evidence) if names is None or one.name in names]
-        return rank_bits(float(self.raw[rows, row].sum()), self.null[rows].sum(axis=0)) if rows else 0.0
+        total, null = self._total(row, names)
+        return rank_bits(sum(total.values()), null)
+
+    def _total(self, row: int, names: frozenset[str] | None) -> tuple[dict[str, float], Floats]:
+        """Surprise of each group, of a candidate; and the sum over groups, of the null's."""
+        mine: dict[str, float] = {}
+        null = np.zeros(self.null.shape[1])
+        for group in dict.fromkeys(self.group):
+            rows = [
+                at
+                for at, one in enumerate(self.evidence)
+                if self.group[at] == group and (names is None or one.name in names)
+            ]
+            if not rows:
+                continue
+            sums = self.null[rows].sum(axis=0)
+            one_row = np.array([self.raw[rows, row].sum()])
+            mine[group] = float(_surprise(one_row, sums, True)[0]) if one_row[0] > 0 else 0.0
+            null += np.where(sums > 0, _surprise(sums, sums, True), 0.0)
+        return mine, null
 
     def pieces(self, row: int) -> list[Evidence]:
-        """The bits of a candidate, dealt to the evidence in proportion to its surprise."""
-        bits, total = self.bits(row), float(self.raw[:, row].sum())
+        """The bits of a candidate, dealt to groups and to the evidence in them in proportion to its surprise."""
+        groups, null = self._total(row, None)
+        total = sum(groups.values())
+        bits = rank_bits(total, null)
         if total <= 0 or bits <= 0:
             return []
         out = []
         for at in np.flatnonzero(self.raw[:, row] > 0):
-            one = self.evidence[at]
+            one, group = self.evidence[at], self.group[at]
+            among = sum(float(self.raw[k, row]) for k in range(len(self.evidence)) if self.group[k] == group)
             observed, expected = one.shown(float(self.numbers[at, row])), one.shown(float(self.usual[at]))
+            share = groups[group] / total * float(self.raw[at, row]) / among
+            if share <= 0:
+                continue
             out.append(
                 Evidence(
                     family=one.family,
                     axis=one.axis,
                     name=one.name,
-                    bits=bits * float(self.raw[at, row]) / total,
+                    bits=bits * share,
                     observed=observed,
                     expected=expected,
                     sentence=one.sentence.format(observed=observed, expected=expected),
@@ -240,7 +272,10 @@ class _Score:
 
 
 def _scores(candidates: Measures, references: Measures, singles: Measures) -> tuple[list[_Score], _Score]:
-    """One score a family of coordination, and one for all of extraction, which is one fact seen many times."""
+    """One score a family of coordination, and one for all of extraction.
+
+    Extraction has two groups: how much was collected, and what.
+    """
     families: dict[str, list[MeasuredEvidence]] = {}
     extraction = []
     for one in measured_evidence().values():
@@ -248,8 +283,9 @@ def _scores(candidates: Measures, references: Measures, singles: Measures) -> tu
             extraction.append(one)
         else:
             families.setdefault(one.family, []).append(one)
-    coordination = [_Score.of(members, candidates, references) for members in families.values()]
-    return coordination, _Score.of(extraction, candidates, joined(singles, references))
+    coordination = [_Score.of(one, [f] * len(one), candidates, references) for f, one in families.items()]
+    groups = ["amount" if one.name in AMOUNT else "kind" for one in extraction]
+    return coordination, _Score.of(extraction, groups, candidates, joined(singles, references))
 
 
 def _surprise(values: Floats, null: Floats, high: bool) -> Floats:

@@ -2,8 +2,7 @@
 
 Acting as one is no accusation: an agency, a laboratory and a company with ten keys act as one, and say so by paying
 with one card or signing up under one domain. A campaign presents its accounts as strangers. What is measured is the
-share of pairs of accounts that no identity joins, directly or through others: payments, and e-mail domains that few
-others have.
+share of pairs of accounts that have no identity in common: payments, and e-mail domains that few others have.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ MIN_ORGANISATION = 3
 ASSUMED_ORGANISATIONS = 15
 """With fewer declared organisations to measure on, one in 16 is taken to look like strangers: 4 bits at most."""
 
-SHOWN = 0.5
-"""Concealment is shown where most pairs of accounts are joined by nothing."""
+SHOWN = 0.75
+"""Concealment is shown where no card or domain is that of half of the accounts: such a one joins a quarter of pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,30 @@ class Faces:
     null: Floats
 
 
+_IDENTITIES = """
+    select account, payment as value, 1 as kind from fingerprint where payment is not null
+    union select account, email_domain, 2 from fingerprint where email_domain is not null
+    union select account, payment, 1 from registry where payment_id is not null
+    union select account, email, 2 from registry where email_domain is not null
+"""
+
+_PLACES = "select distinct account, ip_prefix as value, 0 as kind from fingerprint where ip_prefix is not null"
+
+
 def read_faces(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Faces:
-    """Identities of all accounts; the connection holds `fingerprint`, `registry` and `account_unit`."""
+    """Payments and e-mail domains; the connection holds `fingerprint`, `registry` and `account_unit`."""
+    return _read(connection, index, _IDENTITIES)
+
+
+def read_places(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Faces:
+    """Network prefixes, as if they were identities; the connection holds `fingerprint` and `account_unit`."""
+    return _read(connection, index, _PLACES)
+
+
+def _read(connection: duckdb.DuckDBPyConnection, index: AccountIndex, shown: str) -> Faces:
     table = connection.sql(
-        """
-        with shown as (
-            select account, payment as value, 1 as kind from fingerprint where payment is not null
-            union select account, email_domain, 2 from fingerprint where email_domain is not null
-            union select account, payment, 1 from registry where payment_id is not null
-            union select account, email, 2 from registry where email_domain is not null
-        )
+        f"""
+        with shown as ({shown})
         select u.code as account, xor(s.value, s.kind) as value from shown s join account_unit u using (account)
         group by all order by value, account
         """
@@ -75,29 +88,19 @@ def read_faces(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Fa
 
 
 def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:
-    """Share of pairs of accounts that no chain of shared identities joins, and the accounts of which any is known."""
+    """Share of pairs of accounts that show no payment or domain in common, and the accounts of which any is known.
+
+    Pairs that have two values in common count twice, so that the share is a lower bound.
+    """
     accounts = accounts[faces.known[accounts]]
     n = len(accounts)
     if n < 2:
         return float("nan"), n
-    rows = np.flatnonzero(np.isin(faces.account, accounts))
-    inside = np.bincount(faces.value[rows], minlength=len(faces.sharers))
-    public = faces.sharers - inside > max(PUBLIC_LEAST, PUBLIC_SHARE * len(faces.known))
-    rows = rows[~public[faces.value[rows]]]
-    parent = {int(a): int(a) for a in accounts}
-
-    def root(a: int) -> int:
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        return a
-
-    first: dict[int, int] = {}
-    for row in rows.tolist():
-        a, v = int(faces.account[row]), int(faces.value[row])
-        parent[root(a)] = root(first.setdefault(v, a))
-    sizes = np.unique([root(int(a)) for a in accounts], return_counts=True)[1].astype(np.float64)
-    return float(1.0 - (sizes * (sizes - 1)).sum() / (n * (n - 1.0))), n
+    values = faces.value[np.isin(faces.account, accounts)]
+    shown, inside = np.unique(values, return_counts=True)
+    public = faces.sharers[shown] - inside > max(PUBLIC_LEAST, PUBLIC_SHARE * len(faces.known))
+    pairs = inside[~public] * (inside[~public] - 1.0)
+    return float(max(0.0, 1.0 - pairs.sum() / (n * (n - 1.0)))), n
 
 
 def concealment(faces: Faces, accounts: Ints) -> tuple[float, list[Evidence]]:
@@ -107,8 +110,23 @@ def concealment(faces: Faces, accounts: Ints) -> tuple[float, list[Evidence]]:
     `ASSUMED_ORGANISATIONS`.
     """
     share, n = strangers(faces, accounts)
+    what = f"{share:.0%} of the pairs of its {n:,} accounts share no payment and no domain, though they act as one"
+    return share, _against_organisations("concealment", share, faces, what)
+
+
+def scatter(places: Faces, accounts: Ints) -> list[Evidence]:
+    """Evidence that accounts which act as one have no place in common: a class, an office or an agency has.
+
+    Null: as for concealment.
+    """
+    share, n = strangers(places, accounts)
+    what = f"{share:.0%} of the pairs of its {n:,} accounts never came from one network prefix"
+    return _against_organisations("no-common-place", share, places, what)
+
+
+def _against_organisations(name: str, share: float, faces: Faces, what: str) -> list[Evidence]:
     if np.isnan(share):
-        return share, []
+        return []
     null = faces.null
     if len(null) < ASSUMED_ORGANISATIONS:
         null = np.append(np.zeros(ASSUMED_ORGANISATIONS - 1), 1.0)
@@ -117,16 +135,15 @@ def concealment(faces: Faces, accounts: Ints) -> tuple[float, list[Evidence]]:
         told = f"inside the {len(null)} organisations that declare themselves here {float(np.median(null)):.0%}"
     bits = rank_bits(share, null)
     if bits <= 0:
-        return share, []
-    return share, [
+        return []
+    return [
         Evidence(
             family="identity",
             axis="coordination",
-            name="concealment",
+            name=name,
             bits=bits,
             observed=share,
             expected=float(np.median(null)),
-            sentence=f"{share:.0%} of the pairs of its {n:,} accounts share no payment and no domain, even through "
-            f"others, though they act as one; {told}",
+            sentence=f"{what}; {told}",
         )
     ]

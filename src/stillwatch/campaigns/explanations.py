@@ -14,6 +14,9 @@ from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.links.kinds import FAMILIES
 
+IDENTITY = frozenset({"concealment", "no-common-place"})
+"""Evidence of what the accounts do not share: it is no second look at what they share."""
+
 OVERLAP = "overlap"
 """Name of the negative entries that keep a family from being counted twice."""
 
@@ -48,41 +51,44 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "one organisation",
         "one company or laboratory that uses several accounts without saying so",
-        _SHARED | _ACTED | _APPLICATION,
+        _SHARED | _ACTED | _APPLICATION | {"no-common-place"},
     ),
     Honest(
         "agency",
-        "an agency whose clients' accounts share its card, its address and its moulds",
-        _SHARED | _APPLICATION | {"partition", "shared-rhythm", "synchrony"},
-    ),
-    Honest(
-        "hidden application",
-        "a product that runs over many accounts to get round limits: a fraud, and no harvest",
-        _SHARED | _ACTED | _APPLICATION | {"concealment"},
+        "an agency that works for distinct businesses from one place, with its own moulds",
+        _SHARED | _APPLICATION | {"partition", "shared-rhythm", "synchrony", "concealment"},
     ),
     Honest(
         "reseller",
         "a reseller or router with many unrelated users behind it",
-        (_SHARED | _ACTED | {"concealment", "fresh-answers"}) - {"shared-template", "shared-items", "shared-tools"},
+        (_SHARED | _ACTED | {"concealment", "no-common-place", "fresh-answers"})
+        - {"shared-template", "shared-items", "shared-tools"},
     ),
     Honest(
         "class",
         "a class of students, or a hackathon: one place, one assignment, one week",
-        (_SHARED | _APPLICATION | {"concealment", "synchrony", "shared-rhythm", "even-load", "targets"})
-        - {"shared-payment"},
+        _SHARED | _APPLICATION | {"concealment", "synchrony", "shared-rhythm", "even-load", "targets"},
     ),
     Honest(
         "evaluator",
         "people who run the same public benchmark",
         _APPLICATION
-        | {"shared-template", "shared-items", "shared-client", "shared-tools", "even-load", "concealment"}
+        | {
+            "shared-template",
+            "shared-items",
+            "shared-client",
+            "shared-tools",
+            "even-load",
+            "concealment",
+            "no-common-place",
+        }
         | {"targets", "reasoning-asked", "long-answers"},
     ),
     Honest(
         "popular tool",
         "users of one tool, who share its mould and its client",
         _APPLICATION
-        | {"shared-template", "shared-client", "shared-tools", "partition", "concealment"}
+        | {"shared-template", "shared-client", "shared-tools", "partition", "concealment", "no-common-place"}
         | {"targets", "reasoning-asked", "long-answers"},
     ),
     Honest(
@@ -92,7 +98,8 @@ EXPLANATIONS: tuple[Honest, ...] = (
     ),
 )
 """Every explanation that would clear the accounts. A stolen key is none: the stream stays a campaign, and its owner a
-victim; `roles` tells them apart."""
+victim; `roles` tells them apart. Nor is a product that somebody runs over many concealed accounts to get round limits:
+that is a fraud, and what keeps it from being called a campaign is the test of extraction alone."""
 
 
 def weigh_explanations(
@@ -128,7 +135,7 @@ def twice(evidence: Sequence[Evidence]) -> dict[str, float]:
     known = measured_evidence()
     out = {}
     for family in FAMILIES:
-        mine = [e for e in evidence if e.family == family and e.axis == "coordination" and e.name != "concealment"]
+        mine = [e for e in evidence if e.family == family and e.axis == "coordination" and e.name not in IDENTITY]
         measured = sum(e.bits for e in mine if e.name in known)
         shared = sum(e.bits for e in mine if e.name not in known)
         if min(measured, shared) > 0:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.concealment import SHOWN
+from stillwatch.campaigns.explanations import IDENTITY
 from stillwatch.campaigns.finding import Evidence
 
 DAYS_OF_PROMISE = 30.0
@@ -22,7 +23,7 @@ FAMILY_SPEAKS_BITS = 3.0
 MIN_CAMPAIGN_EXCHANGES = 500
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
 
-HONEST_BITS = 3.0
+HONEST_BITS = 4.0
 """Streams that reach less say so little that they are counted as honest."""
 
 FALSE_NETWORKS = 1.0
@@ -96,7 +97,7 @@ def _strength(subject: Assessed) -> float:
 def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
     """How many of the streams that were tested seem honest, from those that say little; at most all.
 
-    Of honest streams an eighth reaches three bits. Source: Storey, A direct approach to false discovery rates, JRSS B
+    Of honest streams one in sixteen reaches four bits. Source: Storey, A direct approach to false discovery rates, JRSS B
     2002, with its conservative one added; the promise is a number of false findings, so the count itself is wanted.
     """
     little = int((strengths < HONEST_BITS).sum())
@@ -122,7 +123,7 @@ def _acts_as_one(subject: Assessed, threshold: float) -> bool:
 
 
 def _coordinates(evidence: Evidence) -> bool:
-    return evidence.axis == "coordination" and evidence.name != "concealment"
+    return evidence.axis == "coordination" and evidence.name not in IDENTITY
 
 
 def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float:

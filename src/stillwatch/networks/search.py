@@ -87,7 +87,8 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
         networks.append(network)
         taken[network.members] = len(networks) - 1
     parts = [part for network in _merge(scorer, networks) for part in split(scorer, network.members)]
-    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in parts if len(part) >= MIN_UNITS]
+    unique = {part.tobytes(): part for part in parts if len(part) >= MIN_UNITS}
+    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in unique.values()]
     return sorted(whole, key=lambda n: (-n.total_bits, n.members.tobytes()))
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from stillwatch import __version__, schema
 from stillwatch.campaigns.assess import Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
-from stillwatch.campaigns.concealment import read_faces
+from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
@@ -90,8 +90,8 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             decoys = best_of_decoys(links, volume, rng)
         with progress.step("campaigns"):
             cells = make_cells(connection)
-            faces = read_faces(connection, index)
-            assessment = assess(connection, cells, links, networks, volume, faces, index.unit, rng)
+            faces, places = read_faces(connection, index), read_places(connection, index)
+            assessment = assess(connection, cells, links, networks, volume, faces, places, index.unit, rng)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
