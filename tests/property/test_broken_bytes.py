@@ -77,6 +77,8 @@ def test_an_untouched_line_of_ndjson_is_never_lost(changes: list[tuple[float, in
 
 @SETTINGS
 @given(flips, cuts)
+@example([(0.359375, 128)], 1.0)
+@example([(0.1798742641963731, 4)], 1.0)
 def test_damaged_parquet_raises_nothing_else(changes: list[tuple[float, int]], cut: float) -> None:
     """Parquet with wrong bytes is read as far as it goes, or refused with a message."""
     with tempfile.TemporaryDirectory() as folder:
@@ -142,6 +144,7 @@ def test_well_made_csv_comes_back_whole(rows: list[list[str]], end: str, quote_a
 
 @SETTINGS
 @given(st.binary(max_size=300), st.integers(1, 50))
+@example(b",,\x00", 1)
 def test_csv_records_hold_every_line_once(data: bytes, step: int) -> None:
     """Whole records and broken lines together are the file, blank lines left out, in order, with their line numbers."""
     data = b"one,two\n" + data

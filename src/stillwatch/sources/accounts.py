@@ -18,6 +18,7 @@ from stillwatch.sources.documents import Piece, decode, element_pieces, layout, 
 from stillwatch.sources.places import Place, expand, registry_beside
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.streams import Opened, open_place, why_not
+from stillwatch.sources.tables import row_text
 from stillwatch.sources.validation import ID_BYTES, IDS
 
 FILLED = ("org_id", "payment_id", "email_domain")
@@ -182,11 +183,11 @@ def _batches(path: str, as_of: datetime, quarantine: Quarantine) -> Iterator[pa.
                 for first, batch, faults in _tables(place, opened, quarantine):
                     faults = {**faults, **_find_faults(batch, faults)}
                     for row, reason in sorted(faults.items()):
-                        quarantine.add(place.name, first[row], reason, str(batch.slice(row, 1).to_pylist()[0]))
+                        quarantine.add(place.name, first[row], reason, row_text(batch, row))
                     keep = np.ones(batch.num_rows, bool)
                     keep[list(faults)] = False
                     yield batch.filter(pa.array(keep))
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise InputError(f"the registry is cut off or damaged: {error}", source=place.name) from None
         finally:
             opened.close()

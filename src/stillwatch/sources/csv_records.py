@@ -86,13 +86,14 @@ def csv_records(read: Callable[[int], bytes], header: Header) -> Iterator[Record
                     lines.append(line)
                 end = match.end()
             else:
+                end = _line_end(data, position)
                 unfinished = match is not None or patterns.beginning.match(data, position) is not None
-                if unfinished and not ended and len(data) - position < RECORD_BYTES:
+                if (unfinished or end == len(data)) and not ended and len(data) - position < RECORD_BYTES:
                     break
                 if lines:
                     yield Records(np.array(lines, np.int64), data[start:position])
                     lines = []
-                start = end = _line_end(data, position)
+                start = end
                 bad = data[position:end].rstrip(b"\r\n")
                 if bad:
                     is_last = ended and end == len(data)

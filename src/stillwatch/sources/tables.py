@@ -24,6 +24,9 @@ from stillwatch.sources.validation import TEXTS
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 64 << 20
+LOST_ROWS = 100_000_000
+"""Rows of a damaged part that are counted one by one: no writer makes larger groups."""
+
 SPEND_TABLE = "LiteLLM_SpendLogs"
 
 Batches = Iterable[tuple[pa.RecordBatch, np.ndarray[Any, np.dtype[np.int64]]]]
@@ -35,7 +38,7 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
     try:
         parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
         columns = parquet.schema_arrow.names
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         reader.quarantine.add(name, 0, "is cut off or damaged Parquet: copy it again from where it came")
         return
     if parquet.metadata.num_rows == 0:
@@ -51,10 +54,11 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
                 for batch in parquet.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=True):
                     yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
                     row += batch.num_rows
-            except (pa.ArrowException, OSError):
-                # A group that is damaged says nothing of the next one.
-                for lost in range(row, end):
-                    reader.quarantine.add(name, lost, "stands in a damaged part of the file: copy the file again")
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
+                # A group that is damaged says nothing of the next one; one of too many rows is damaged in their number.
+                lost = range(row, end if end - row <= LOST_ROWS else row + 1)
+                for one in lost:
+                    reader.quarantine.add(name, one, "stands in a damaged part of the file: copy the file again")
             first = end
 
     yield from _read_table(reader, columns, batches)
@@ -145,7 +149,7 @@ def _read_table(reader: Reader, columns: list[str], batches: Callable[[list[str]
 def _canonical_parts(batches: Batches) -> Iterator[Part]:
     for batch, rows in batches:
         adapted, faults = adapt(batch, schema.EXCHANGE)
-        yield Part(adapted, rows, faults, lambda row, batch=adapted: _row_text(batch, row))  # type: ignore[misc]
+        yield Part(adapted, rows, faults, lambda row, batch=adapted: row_text(batch, row))  # type: ignore[misc]
 
 
 def _document_parts(reader: Reader, batches: Batches) -> Iterator[Part]:
@@ -154,16 +158,32 @@ def _document_parts(reader: Reader, batches: Batches) -> Iterator[Part]:
     for batch, rows in batches:
         for start in range(0, batch.num_rows, 4_096):
             piece = _decoded(batch.slice(start, 4_096))
-            documents = piece.to_pylist()
-            if not settled:
-                if reader.settle_documents(documents[:DOCUMENTS]) is None:
+            documents = _documents(reader, piece, rows[start : start + 4_096].tolist())
+            if documents and not settled:
+                if reader.settle_documents([document for _, document in documents[:DOCUMENTS]]) is None:
                     return
                 settled = True
-            yield from read_documents(reader, zip(rows[start : start + 4_096].tolist(), documents, strict=True))
+            yield from read_documents(reader, documents)
+
+
+def _documents(reader: Reader, piece: pa.RecordBatch, rows: list[int]) -> list[tuple[int, dict[str, Any]]]:
+    """Row numbers and rows as dicts; what Python cannot hold goes to quarantine."""
+    try:
+        return list(zip(rows, piece.to_pylist(), strict=True))
+    except (ValueError, OverflowError):
+        documents = []
+        for i, row in enumerate(rows):
+            try:
+                documents.append((row, piece.slice(i, 1).to_pylist()[0]))
+            except UnicodeDecodeError:
+                reader.quarantine.add(reader.place.name, row, "is not UTF-8")
+            except (ValueError, OverflowError):
+                reader.quarantine.add(reader.place.name, row, "holds a time that is in no calendar")
+        return documents
 
 
 def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Bytes and extension types as text, where they are text."""
+    """Bytes and extension types as text, where they are text; times in microseconds, since Python has no finer ones."""
     arrays: list[pa.Array] = []
     for array in batch.columns:
         if isinstance(array, pa.ExtensionArray):
@@ -174,22 +194,40 @@ def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
             except pa.ArrowInvalid:
                 texts = [None if one is None else one.decode("utf-8", "replace") for one in array.to_pylist()]
                 array = pa.array(texts, pa.string())
-        arrays.append(array)
+        kind = _without_nanoseconds(array.type)
+        arrays.append(array if kind == array.type else array.cast(kind, safe=False))
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
-def _row_text(batch: pa.RecordBatch, row: int) -> bytes:
+def _without_nanoseconds(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_list(kind):
+        return pa.list_(_without_nanoseconds(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(_without_nanoseconds(one.type)) for one in kind])
+    return kind
+
+
+def row_text(batch: pa.RecordBatch, row: int) -> bytes:
+    """What a row of a table looks like, for the quarantine: its short columns as JSON, times in microseconds."""
     values: dict[str, Any] = {}
     for one in batch.schema:
-        value = None if one.name in TEXTS else batch.column(one.name)[row].as_py()
+        if one.name in TEXTS:
+            continue
+        scalar = batch.column(one.name)[row]
+        # A time beyond the year 9999 is none that Python could show.
+        value = scalar.value if pa.types.is_timestamp(one.type) else scalar.as_py()
         if value is not None:
             values[one.name] = value[:100] if isinstance(value, str) else value
     return json.dumps(values, default=str).encode()
 
 
 def _rows_at_once(metadata: Any) -> int:
-    n_bytes: int = max(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    n_rows: int = max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    n_bytes: int = max((group.total_byte_size for group in groups), default=1)
+    n_rows: int = max((group.num_rows for group in groups), default=1)
+    # In a damaged file these may be anything.
     return max(16, min(BATCH_ROWS, BATCH_BYTES * n_rows // max(1, n_bytes)))
 
 

@@ -671,6 +671,24 @@ class TestParquet:
         assert outcome.bad.num_rows == n_bad
         assert outcome.n_read == 20
 
+    @pytest.mark.parametrize("mapped", [False, True], ids=["canonical", "by-mapping"])
+    def test_times_beyond_every_calendar(self, tmp_path: Path, mapped: bool) -> None:
+        """A time in the year 200,000 puts its row aside, and nanoseconds do no harm, in a table of any format."""
+        table = as_table(exchanges(20))
+        at = table.schema.get_field_index("requested_at")
+        times = table["requested_at"].cast(pa.int64()).to_pylist()
+        times[7] = 6_249_222_720_000_000_000
+        table = table.set_column(at, "requested_at", pa.array(times, pa.timestamp("us", "UTC")))
+        nanos = pa.array([1_777_600_000_000_000_123] * 20, pa.timestamp("ns"))
+        table = table.append_column("nested", pa.StructArray.from_arrays([nanos], ["at"])).append_column("nanos", nanos)
+        names = ("exchange_id", "requested_at", "account_id", "model")
+        mapping = tmp_path / "mapping.toml"
+        mapping.write_text("[columns]\n" + "".join(f'{name} = "{name}"\n' for name in names))
+        pq.write_table(table, tmp_path / "log.parquet")
+        outcome = read(tmp_path / "log.parquet", **({"mapping": mapping} if mapped else {}))
+        assert outcome.ids == [f"x{i}" for i in range(20) if i != 7]
+        assert [line for line, _ in outcome.reasons] == [8]
+
     def test_a_table_without_a_required_column(self, tmp_path: Path) -> None:
         """The message names the column."""
         path = tmp_path / "log.parquet"
