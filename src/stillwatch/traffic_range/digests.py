@@ -7,14 +7,18 @@ and not to be compared with them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.sources.messages import DEFAULT_KEY, DIGESTS_KEPT, keyed
+from stillwatch.sources.messages import DEFAULT_KEY, DIGESTS_KEPT
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.ids import nulls, only
+
+_MESSAGE = blake2b(digest_size=16, key=DEFAULT_KEY, person=b"range message")
+_CHAIN = blake2b(digest_size=16, key=DEFAULT_KEY, person=b"range chain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,13 @@ def conversation(
     Cost: one keyed hash a message, one more a later turn.
     """
     n = len(prompt)
-    roles = np.where(from_tool, "tool:", "user:").tolist()
+    person, tool = _MESSAGE.copy(), _MESSAGE.copy()
+    person.update(b"user:")
+    tool.update(b"tool:")
+    begun = (person, tool)
     asked = [
-        keyed(f"{role}{text}".encode(), DEFAULT_KEY, b"range").hex()
-        for role, text in zip(roles, prompt.to_pylist(), strict=True)
+        _digest(begun[said_by_tool], text)
+        for said_by_tool, text in zip(from_tool.tolist(), prompt.to_pylist(), strict=True)
     ]
     if session is None or turn is None or not turn.any():
         # One message each, and nothing before it.
@@ -61,11 +68,7 @@ def conversation(
     history: list[str | None] = []
     chained = ""
     for number, i in zip(turn.tolist(), last.tolist(), strict=True):
-        chained = (
-            ""
-            if number == 0
-            else keyed(f"{chained}{messages[i - 2]}{messages[i - 1]}".encode(), DEFAULT_KEY, b"chain").hex()
-        )
+        chained = _digest(_CHAIN, f"{chained}{messages[i - 2]}{messages[i - 1]}") if number else ""
         history.append(chained or None)
     first = np.arange(n) - turn
     return Conversation(
@@ -74,3 +77,10 @@ def conversation(
         message_digests=pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), digests),
         before=pa.array(2 * turn),
     )
+
+
+def _digest(begun: blake2b, text: str) -> str:
+    # A copy of a begun hash is twice as fast as a new one with a key.
+    hashed = begun.copy()
+    hashed.update(text.encode())
+    return hashed.hexdigest()

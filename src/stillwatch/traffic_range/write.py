@@ -33,6 +33,13 @@ MARK = "world.json"
 ROWS = 50_000
 """Rows of a Parquet row group, and documents held at once."""
 
+_REPEATED = [
+    "account_id", "org_id", "api_key_id", "ip", "asn", "country", "client", "client_fingerprint", "platform", "model",
+    "system_prompt", "prompt_source", "tools.list.element", "max_tokens", "temperature", "finish_reason", "status",
+    "session_id", "sdk", "turns", "history_length",
+]  # fmt: skip
+"""Columns whose values come again and again: the others are not worth a dictionary."""
+
 _TABLES = {
     "accounts": pa.schema([("account_id", pa.string()), ("kind", pa.string())]),
     "account_network": pa.schema([("account_id", pa.string()), ("network", pa.string())]),
@@ -184,7 +191,7 @@ class _Days:
         """Put a block's exchanges to their days; retries after the last midnight stay with the last day."""
         at = block["requested_at"].cast(pa.int64()).to_numpy()
         day = np.clip((at - self._start) // DAY, 0, self._n - 1)
-        order = np.lexsort((at, day))
+        order = np.argsort(day, kind="stable")
         bounds = np.searchsorted(day[order], np.arange(self._n + 1))
         block = block.take(pa.array(order)).combine_chunks()
         for number in range(self._n):
@@ -212,9 +219,15 @@ class _Logs:
     def __init__(self, out: Path, writer: Format | None):
         self._writer = writer
         self._truth = pq.ParquetWriter(
-            out / "truth" / "exchanges.parquet", pa.schema([schema.EXCHANGE.field("exchange_id"), *TRUTH])
+            out / "truth" / "exchanges.parquet",
+            pa.schema([schema.EXCHANGE.field("exchange_id"), *TRUTH]),
+            use_dictionary=["label", "campaign", "population"],
         )
-        self._parquet = None if writer else pq.ParquetWriter(out / "logs.parquet", schema.EXCHANGE, compression="zstd")
+        self._parquet = (
+            None
+            if writer
+            else pq.ParquetWriter(out / "logs.parquet", schema.EXCHANGE, compression="zstd", use_dictionary=_REPEATED)
+        )
         self._lines = (out / "logs.ndjson").open("wb") if writer else None
 
     def __enter__(self) -> _Logs:
