@@ -77,9 +77,9 @@ class AddressPlan:
         )
 
     def hosting(self, rng: np.random.Generator, n: int, each: int = 2) -> Addresses:
-        """Servers at one of eight hosters, with strangers for neighbours."""
+        """Servers at one of eight hosters, each with a prefix of 16 bits, strangers for neighbours."""
         hoster = np.repeat(choose_hoster(rng, n), each)
-        low = rng.integers(1, 16 * 256 - 1, n * each) + (hoster % 4) * 4096
+        low = rng.integers(1, 65_535, n * each)
         country = np.array([0, 12, 7, 1, 13, 18, 0, 3])[hoster]
         return Addresses(each, _dotted(_HOSTING + hoster // 4, 10 + hoster, low), _BASE_ASN + 500 + hoster, country)
 
@@ -102,7 +102,7 @@ class AddressPlan:
         drawn = np.random.default_rng(rng.integers(0, 2**62)).integers(0, 2**31, (int(owner.max()) + 1, exits))
         seed = drawn[group, which]
         hoster = seed % 8
-        low = seed // 8 % (16 * 256 - 2) + 1 + (hoster % 4) * 4096
+        low = seed // 8 % 65_534 + 1
         country = np.array([0, 12, 7, 1, 13, 18, 0, 3])[hoster]
         return Addresses(each, _dotted(_HOSTING + hoster // 4, 10 + hoster, low), _BASE_ASN + 500 + hoster, country)
 
