@@ -191,7 +191,7 @@ LONG = [
     b"x" * (SEGMENT + 5),
     b"x" * (3 * SEGMENT),
     b" " * (SEGMENT - 2) + "中文字符".encode() * 30,
-    b"y" * (WORD_BYTES - 1) + " a".encode() + b"\x80" * 9000,
+    b"y" * (WORD_BYTES - 1) + b" a" + b"\x80" * 9000,
     ("é" * (SEGMENT // 2) + "字").encode() * 2,
     b"a " * (SEGMENT // 2 - 1) + b"abc" + b" tail" * 40,
     b"1 2 3 " * 4000,
@@ -256,7 +256,9 @@ def test_rows_depend_on_themselves_alone(texts: list[bytes | None], skipped: int
 def _all(array: pa.Array, threads: int) -> dict[str, pa.Array]:
     columns = _prompt_columns(array, threads)
     if not columns:
-        columns = {name: pa.nulls(len(array), column.type) for name, column in _prompt_columns(binary([b""]), 1).items()}
+        columns = {
+            name: pa.nulls(len(array), column.type) for name, column in _prompt_columns(binary([b""]), 1).items()
+        }
     return {**columns, "as_is": _text_hashes(array, threads)[0], "as_mould": _text_hashes(array, threads)[1]}
 
 

@@ -15,9 +15,12 @@ import numpy.typing as npt
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
 
-PLUMBING = """xor(xor(coalesce(system_hash, 0), coalesce(tools_hash, 0)),
-    coalesce(least(max_tokens, 10000000), -1) * 1000003 + coalesce(round(least(temperature, 10) * 1000)::bigint, -1))"""
-"""How the plumbing becomes one number, in integer SQL that every engine reads alike."""
+PARAMETERS = """(coalesce(least(max_tokens, 10000000), -1) * 1000003
+    + coalesce(round(least(temperature, 10) * 1000)::bigint, -1))"""
+"""How token limit and temperature become one number, in integer SQL that every engine reads alike."""
+
+PLUMBING = f"xor(xor(coalesce(system_hash, 0), coalesce(tools_hash, 0)), {PARAMETERS})"
+"""The same with system prompt and tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         f"""
         create or replace temp table keyed as
         select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template,
-            {PLUMBING} as plumbing
+            {PARAMETERS} as parameters
         from exchanges e left join exchange_template t using (position)
         """
     )

@@ -1,9 +1,10 @@
 """Streams: what of a network's traffic comes from one driver, and what is cover.
 
 A key (template or plumbing) is the driver's where the network's accounts use it far more, exchange for exchange, than
-everybody else does. Keys make one stream where the same accounts carry both in the same weeks; or where they share
-parameters that are the network's own and follow one rhythm, so that a mould reworded for every account stays one
-stream. Two operators in one network stay two.
+everybody else does. Keys make one stream where the same hands (accounts with their parameters) send both in the same
+weeks; where they follow one rhythm, so that a mould reworded for every account stays one stream; and where they keep
+clear of each other's accounts but set the same parameters, since a proxy mixes its customers and a driver deals out its
+work. Two operators in one network stay two.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.profiles.index import Ints
@@ -28,8 +30,8 @@ MIN_KEY_EXCHANGES = 5
 MIN_STREAM_UNITS = 4
 """A stream of fewer accounts is one of the network's customers."""
 
-SAME_UNITS = 0.3
-"""Cosine of two keys' exchanges by account above which the same accounts carry both."""
+SAME_HANDS = 0.3
+"""Cosine of two keys' exchanges by account and parameters above which the same hands send both."""
 
 SAME_TIMES = 0.5
 """Part of the time of both keys that they must have in common."""
@@ -45,6 +47,18 @@ AROUND_HOURS = 3
 RHYTHM_EXCHANGES = 20
 """Fewer exchanges have no rhythm."""
 
+DEALT_EXCHANGES = 100
+DEALT_EXPECTED = 3.0
+DEALT_SHARE = 0.25
+"""Groups of keys keep clear of each other where they have a quarter of the accounts in common that chance would give
+them, and chance would give them three; a hundred exchanges are enough to see it."""
+
+DEALT_PARAMETERS = 0.3
+"""Cosine of the parameters that both set."""
+
+DEFAULT_PARAMETERS = -1_000_004
+"""What `cells.PARAMETERS` gives where neither limit nor temperature is set."""
+
 HOUR_US = 3_600_000_000
 
 
@@ -59,13 +73,26 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class _Rhythm:
-    """Hours of a network's keys. Shapes: key, plumbing, hour, n (m,) int64; everybody (n_hours,) exchanges of all."""
+    """Hours of a network's keys. Shapes: key, parameters, hour, n (m,) int64; everybody (n_hours,) exchanges of all."""
 
     key: Ints
-    plumbing: Ints
+    parameters: Ints
     hour: Ints
     n: Ints
     everybody: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Who sent a network's keys. Shapes (m,) int64: key, unit, parameters, hand (both of them), n, first_at, last_at."""
+
+    key: Ints
+    unit: Ints
+    parameters: Ints
+    hand: Ints
+    n: Ints
+    first_at: Ints
+    last_at: Ints
 
 
 def split_streams(
@@ -91,14 +118,18 @@ def _split(
     candidates = np.flatnonzero((lift >= TELLING_BITS) & (n_in >= MIN_KEY_EXCHANGES))
     if len(candidates) == 0:
         return []
-    rhythm = _rhythm(connection, cells, members, everybody)
-    group = _same_rhythm(cells, candidates, rhythm)
+    connection.register("member_units", pa.table({"unit": members.astype(np.int64)}))
+    rhythm, hands = _rhythm(connection, cells, everybody), _hands(connection, cells)
+    connection.unregister("member_units")
+    main = _main_parameters(cells, rhythm)
+    group = _same_rhythm(cells, candidates, rhythm, main)
     telling = candidates[(units_in[candidates] >= MIN_KEY_UNITS) | (group[candidates] >= 0)]
-    labels = _same_hands(cells, inside, telling)
+    labels = _same_hands(cells, hands, telling)
     for number in np.unique(group[telling]):
         together = labels[group[telling] == number]
         if number >= 0:
             labels[np.isin(labels, together)] = together.min()
+    labels = _dealt_out(cells, hands, telling, labels, len(members))
     out = []
     for label in np.unique(labels):
         keys = telling[labels == label]
@@ -121,27 +152,20 @@ def _everybody(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.float64]
     return out
 
 
-def _rhythm(
-    connection: duckdb.DuckDBPyConnection,
-    cells: Cells,
-    members: npt.NDArray[np.int32],
-    everybody: npt.NDArray[np.float64],
-) -> _Rhythm:
-    connection.register("member_units", pa.table({"unit": members.astype(np.int64)}))
+def _rhythm(connection: duckdb.DuckDBPyConnection, cells: Cells, everybody: npt.NDArray[np.float64]) -> _Rhythm:
     table = connection.sql(
         f"""
-        select k.key, k.plumbing, epoch_us(e.requested_at) // {HOUR_US}
+        select k.key, k.parameters, epoch_us(e.requested_at) // {HOUR_US}
             - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n
         from keyed k semi join member_units m on k.unit = m.unit join exchanges e using (position)
         group by all order by all
         """
     ).to_arrow_table()
-    connection.unregister("member_units")
-    key, plumbing, hour, n = (table[name].to_numpy().astype(np.int64) for name in ("key", "plumbing", "hour", "n"))
-    return _Rhythm(np.searchsorted(cells.key_hash, key), plumbing, hour, n, everybody)
+    key, parameters, hour, n = (table[name].to_numpy().astype(np.int64) for name in ("key", "parameters", "hour", "n"))
+    return _Rhythm(np.searchsorted(cells.key_hash, key), parameters, hour, n, everybody)
 
 
-def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
+def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints) -> Ints:
     """(n_keys,) number of the group of keys that follow one rhythm, largest key first; -1 for keys by themselves.
 
     A key joins the group whose bursts, taken together, go best with its own, everybody's hours taken out of both. Days
@@ -155,7 +179,6 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
     np.add.at(hours, (which, rhythm.hour[rows]), rhythm.n[rows])
     size = hours.sum(axis=1)
     excess = _bursts(hours - size[:, None] * usual)
-    main = _main_parameters(rhythm, rows, which, len(keys))
     leaders: list[npt.NDArray[np.float64]] = []
     parameters: list[int] = []
     members: list[list[int]] = []
@@ -166,12 +189,12 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> Ints:
         for number, pooled in enumerate(leaders):
             norm = float(np.linalg.norm(excess[k]) * np.linalg.norm(pooled))
             alike = float(excess[k] @ pooled) / norm if norm > 0 else 0.0
-            least = SAME_RHYTHM if parameters[number] == main[k] else OTHER_RHYTHM
+            least = SAME_RHYTHM if parameters[number] == main[keys[k]] else OTHER_RHYTHM
             if alike >= max(least, best):
                 best, at = alike, number
         if at < 0:
             leaders.append(excess[k].copy())
-            parameters.append(int(main[k]))
+            parameters.append(int(main[keys[k]]))
             members.append([int(k)])
         else:
             leaders[at] += excess[k]
@@ -192,36 +215,96 @@ def _bursts(hours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return out
 
 
-def _main_parameters(rhythm: _Rhythm, rows: Ints, which: Ints, n_keys: int) -> Ints:
-    """(n_keys,) the parameters under which a key was sent most often."""
-    names, number = np.unique(rhythm.plumbing[rows], return_inverse=True)
-    counts = np.zeros((n_keys, len(names)))
-    np.add.at(counts, (which, number), rhythm.n[rows])
-    main: Ints = names[counts.argmax(axis=1)]
+def _main_parameters(cells: Cells, rhythm: _Rhythm) -> Ints:
+    """(n_keys,) the parameters under which the network sent a key most often; 0 for keys that it did not send."""
+    names, number = np.unique(rhythm.parameters, return_inverse=True)
+    keys, which = np.unique(rhythm.key, return_inverse=True)
+    pair, at = np.unique(which * len(names) + number, return_inverse=True)
+    count = np.bincount(at, rhythm.n)
+    best = np.lexsort((pair, count))
+    main = np.zeros(cells.n_keys, np.int64)
+    main[keys[pair[best] // len(names)]] = names[pair[best] % len(names)]
     return main
 
 
-def _same_hands(cells: Cells, inside: npt.NDArray[np.bool_], telling: Ints) -> Ints:
-    """Label telling keys so that those with the same accounts at the same times share one."""
+def _same_hands(cells: Cells, hands: _Hands, telling: Ints) -> Ints:
+    """Label telling keys so that those that the same hands send in the same weeks share one.
+
+    A hand is an account with its parameters: a proxy mixes its customers' requests over all of its accounts, but a
+    driver sets its own limits and temperature.
+    """
     position = np.full(cells.n_keys, -1, np.int64)
     position[telling] = np.arange(len(telling))
-    rows = np.flatnonzero(inside & (position[cells.key] >= 0))
-    units, unit = np.unique(cells.unit[rows], return_inverse=True)
-    counts = np.zeros((len(telling), len(units)))
-    counts[position[cells.key[rows]], unit] = cells.n[rows]
+    rows = np.flatnonzero(position[hands.key] >= 0)
+    n_hands = int(hands.hand.max()) + 1 if len(hands.hand) else 1
+    counts = csr_array(
+        (hands.n[rows].astype(np.float64), (position[hands.key[rows]], hands.hand[rows])), shape=(len(telling), n_hands)
+    )
     first = np.full(len(telling), np.iinfo(np.int64).max)
     last = np.zeros(len(telling), np.int64)
-    np.minimum.at(first, position[cells.key[rows]], cells.first_at[rows])
-    np.maximum.at(last, position[cells.key[rows]], cells.last_at[rows])
-    norm = np.linalg.norm(counts, axis=1)
-    cosine = counts @ counts.T / np.maximum(np.outer(norm, norm), 1e-9)
+    np.minimum.at(first, position[hands.key[rows]], hands.first_at[rows])
+    np.maximum.at(last, position[hands.key[rows]], hands.last_at[rows])
+    norm = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
+    cosine = (counts @ counts.T).toarray() / np.maximum(np.outer(norm, norm), 1e-9)
     labels = np.arange(len(telling))
-    order = np.argsort(-counts.sum(axis=1), kind="stable")
+    order = np.argsort(-np.asarray(counts.sum(axis=1)).ravel(), kind="stable")
     for at, key in enumerate(order):
         earlier = order[:at]
         span = np.minimum(last[key], last[earlier]) - np.maximum(first[key], first[earlier])
         whole = np.maximum(last[key], last[earlier]) - np.minimum(first[key], first[earlier])
-        fit = np.flatnonzero((cosine[key, earlier] >= SAME_UNITS) & (span >= SAME_TIMES * whole))
+        fit = np.flatnonzero((cosine[key, earlier] >= SAME_HANDS) & (span >= SAME_TIMES * whole))
         if len(fit):
             labels[labels == labels[key]] = labels[earlier[fit[0]]]
     return labels
+
+
+def _dealt_out(cells: Cells, hands: _Hands, telling: Ints, labels: Ints, n_members: int) -> Ints:
+    """Labels in which groups of keys that keep clear of each other's accounts, and set the same parameters, are one.
+
+    Two customers of a proxy, mixed over its n accounts, have a x b / n of them in common. Two operators whose accounts
+    were taken for one network keep clear of each other too, so that the parameters must agree, and be no defaults.
+    """
+    of_key = np.full(cells.n_keys, -1, np.int64)
+    of_key[telling] = labels
+    rows = np.flatnonzero(of_key[hands.key] >= 0)
+    size = np.bincount(of_key[hands.key[rows]], hands.n[rows])
+    names, parameters = np.unique(hands.parameters, return_inverse=True)
+    clusters: list[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
+    out = labels.copy()
+    for label in np.argsort(-size, kind="stable"):
+        if size[label] < DEALT_EXCHANGES:
+            break
+        mine = rows[of_key[hands.key[rows]] == label]
+        units = np.unique(hands.unit[mine])
+        used = np.bincount(parameters[mine], hands.n[mine], len(names)).astype(np.float64)
+        used[names == DEFAULT_PARAMETERS] = 0.0
+        for at, (name, theirs, usual) in enumerate(clusters):
+            expected = len(units) * len(theirs) / n_members
+            common = len(np.intersect1d(units, theirs, assume_unique=True))
+            norm = float(np.linalg.norm(used) * np.linalg.norm(usual))
+            same = norm > 0 and float(used @ usual) / norm >= DEALT_PARAMETERS
+            if same and expected >= DEALT_EXPECTED and common <= DEALT_SHARE * expected:
+                out[labels == label] = name
+                clusters[at] = (name, np.union1d(units, theirs), usual + used)
+                break
+        else:
+            clusters.append((int(label), units, used))
+    return out
+
+
+def _hands(connection: duckdb.DuckDBPyConnection, cells: Cells) -> _Hands:
+    table = connection.sql(
+        """
+        select k.key, k.unit, k.parameters, count(*) as n, min(epoch_us(e.requested_at)) as first_at,
+            max(epoch_us(e.requested_at)) as last_at
+        from keyed k semi join member_units m on k.unit = m.unit join exchanges e using (position)
+        group by k.key, k.unit, k.parameters order by k.key, k.unit, k.parameters
+        """
+    ).to_arrow_table()
+    columns = {name: table[name].to_numpy().astype(np.int64) for name in table.column_names}
+    pairs = np.stack([columns["unit"], columns["parameters"]])
+    hand = np.unique(pairs, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
+    key = np.searchsorted(cells.key_hash, columns["key"])
+    return _Hands(
+        key, columns["unit"], columns["parameters"], hand, columns["n"], columns["first_at"], columns["last_at"]
+    )

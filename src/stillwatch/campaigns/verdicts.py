@@ -20,8 +20,11 @@ MIN_FAMILIES = 2
 
 FAMILY_SPEAKS_BITS = 3.0
 
-MIN_CAMPAIGN_EXCHANGES = 500
+MIN_CAMPAIGN_EXCHANGES = 1000
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
+
+LEAST_BITS = 6.0
+"""No stream is called a campaign on less, however few were tested: an estimate from a handful is no ground to accuse."""
 
 HONEST_BITS = 4.0
 """Streams that reach less say so little that they are counted as honest."""
@@ -68,7 +71,7 @@ def judge(
     n_honest = seem_honest(margins)
     limits = Thresholds(
         coordination=coordination,
-        campaign=float(np.log2(max(n_honest, 1.0) / (max_false * share))),
+        campaign=max(LEAST_BITS, float(np.log2(max(n_honest, 1.0) / (max_false * share)))),
         decoy=decoy,
         n_hypotheses=n_hypotheses,
         n_streams=len(tested),
@@ -97,8 +100,8 @@ def _strength(subject: Assessed) -> float:
 def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
     """How many of the streams that were tested seem honest, from those that say little; at most all.
 
-    Of honest streams one in sixteen reaches four bits. Source: Storey, A direct approach to false discovery rates, JRSS B
-    2002, with its conservative one added; the promise is a number of false findings, so the count itself is wanted.
+    Of honest streams one in sixteen reaches four bits. Source: Storey, A direct approach to false discovery rates,
+    JRSS B 2002, with its conservative one added; the promise is a number of false findings, so the count is wanted.
     """
     little = int((strengths < HONEST_BITS).sum())
     return float(min(len(strengths), (little + 1) / (1.0 - 2.0**-HONEST_BITS)))

@@ -23,7 +23,7 @@ from stillwatch.fingerprint.spool import Spool
 from stillwatch.profiles.index import Ints
 from stillwatch.scan.options import ScanOptions
 from stillwatch.sources.duplicates import Duplicates
-from stillwatch.sources.places import expand
+from stillwatch.sources.places import expand, registry_beside
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import read_logs
 
@@ -136,13 +136,19 @@ def _signature(logs: Sequence[str], options: ScanOptions) -> str | None:
     facts: list[object] = [__version__, schema.FINGERPRINT_VERSION, options.format, options.exemplars]
     read = options.read
     facts += [read.key.hex(), None if read.pseudonymise is None else blake2b(read.pseudonymise).hexdigest()]
-    files = [str(p) for p in (read.mapping, options.accounts) if p is not None]
+    if options.accounts is not None and "://" in options.accounts:
+        return None
+    files = [str(p) for p in (read.mapping, options.accounts, registry_beside(logs)) if p is not None]
     for place in expand(logs, lambda _: None):
         if place.kind != "file":
             return None
         files.append(place.path)
     for name in files:
-        status = Path(name).stat()
+        try:
+            status = Path(name).stat()
+        except OSError:
+            # What cannot be looked at is told by the reading itself, with its place.
+            return None
         facts.append((str(Path(name).resolve()), status.st_size, status.st_mtime_ns))
     return blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 

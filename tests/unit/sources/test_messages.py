@@ -13,38 +13,62 @@ KEY = b"k"
 OPENAI = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Weather?"},
-    {"role": "assistant", "content": "Let me see.", "tool_calls": [
-        {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"to": 1, "at": "Ulm"}'}}]},
+    {
+        "role": "assistant",
+        "content": "Let me see.",
+        "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"to": 1, "at": "Ulm"}'}}
+        ],
+    },
     {"role": "tool", "tool_call_id": "c1", "content": "rain"},
     {"role": "user", "content": "And then?"},
 ]
 ANTHROPIC = [
     {"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
     {"role": "user", "content": "Weather?"},
-    {"role": "assistant", "content": [
-        {"type": "thinking", "thinking": "hm", "signature": "S" * 80},
-        {"type": "text", "text": "Let me see."},
-        {"type": "tool_use", "id": "t", "name": "weather", "input": {"at": "Ulm", "to": 1}}]},
-    {"role": "user", "content": [
-        {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "rain"}]},
-        {"type": "text", "text": "And then?"}]},
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "S" * 80},
+            {"type": "text", "text": "Let me see."},
+            {"type": "tool_use", "id": "t", "name": "weather", "input": {"at": "Ulm", "to": 1}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [
+            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "rain"}]},
+            {"type": "text", "text": "And then?"},
+        ],
+    },
 ]
 OTEL = [
     {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
     {"role": "user", "parts": [{"type": "text", "content": "Weather?"}]},
-    {"role": "assistant", "parts": [
-        {"type": "text", "content": "Let me see."},
-        {"type": "tool_call", "id": "x", "name": "weather", "arguments": {"at": "Ulm", "to": 1}}]},
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "text", "content": "Let me see."},
+            {"type": "tool_call", "id": "x", "name": "weather", "arguments": {"at": "Ulm", "to": 1}},
+        ],
+    },
     {"role": "tool", "parts": [{"type": "tool_call_response", "id": "x", "response": "rain"}]},
     {"role": "user", "parts": [{"type": "text", "content": "And then?"}]},
 ]
 BEDROCK = [
     {"role": "system", "content": [{"text": "Be brief."}]},
     {"role": "user", "content": [{"text": "Weather?"}]},
-    {"role": "assistant", "content": [
-        {"text": "Let me see."}, {"toolUse": {"toolUseId": "t", "name": "weather", "input": {"to": 1, "at": "Ulm"}}}]},
-    {"role": "user", "content": [
-        {"toolResult": {"toolUseId": "t", "content": [{"text": "rain"}]}}, {"text": "And then?"}]},
+    {
+        "role": "assistant",
+        "content": [
+            {"text": "Let me see."},
+            {"toolUse": {"toolUseId": "t", "name": "weather", "input": {"to": 1, "at": "Ulm"}}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [{"toolResult": {"toolUseId": "t", "content": [{"text": "rain"}]}}, {"text": "And then?"}],
+    },
 ]
 RESPONSES = [
     {"role": "developer", "content": "Be brief."},
@@ -56,7 +80,9 @@ RESPONSES = [
 ]
 
 
-@pytest.mark.parametrize("messages", [ANTHROPIC, OTEL, BEDROCK, RESPONSES], ids=["anthropic", "otel", "bedrock", "responses"])
+@pytest.mark.parametrize(
+    "messages", [ANTHROPIC, OTEL, BEDROCK, RESPONSES], ids=["anthropic", "otel", "bedrock", "responses"]
+)
 def test_digests_do_not_depend_on_the_product(messages: list[dict[str, Any]]) -> None:
     """The same conversation has the same columns in every product's shape."""
     expected = split_messages(OPENAI, KEY)
@@ -73,13 +99,13 @@ def test_digests_do_not_depend_on_the_product(messages: list[dict[str, Any]]) ->
 def test_tool_result_at_the_end_is_the_prompt() -> None:
     """A last message that is a tool's result is the prompt, and is marked as such."""
     row = split_messages(OPENAI[:-1], KEY)
-    assert ("rain", "tool_result") == (row["prompt"], row["prompt_source"])
+    assert (row["prompt"], row["prompt_source"]) == ("rain", "tool_result")
 
 
 def test_prefill_is_not_the_prompt() -> None:
     """An assistant's message at the end leaves the user's message before it as the prompt."""
     row = split_messages([{"role": "user", "content": "Go"}, {"role": "assistant", "content": "{"}], KEY)
-    assert ("Go", 0, None) == (row["prompt"], row["turns"], row["history_digest"])
+    assert (row["prompt"], row["turns"], row["history_digest"]) == ("Go", 0, None)
 
 
 def test_digests_depend_on_key_and_order() -> None:
@@ -140,7 +166,7 @@ def test_tool_names(tools: Any, expected: list[str] | None) -> None:
 def test_opaque_blocks_of_64_bytes_count() -> None:
     """Signatures become keyed digests; short ones are left out."""
     blocks = list(opaque_blocks(ANTHROPIC[2]))
-    assert ["S" * 80] == blocks
+    assert blocks == ["S" * 80]
     assert block_digests(["short", *blocks, *blocks], KEY) == split_messages(ANTHROPIC, KEY)["reasoning_in"]
     assert block_digests(["short"], KEY) is None
 
