@@ -173,8 +173,8 @@ def signed(h: int) -> int:
 PIECES = st.sampled_from(
     [
         b"the", b"quick ", b"Brown ", b"fox-", b"12", b" 3.5", b"x1y22", b"\n", b"\x00", b"\xff", b"\xc3", b"\xe4\xb8",
-        "中".encode(), "文字".encode(), "，".encode(), "étude".encode(), "Привет ".encode(), "😀".encode(), "ไทย".encode(),
-        "한글".encode(), "カナ".encode(), b"_a", b"step by step", b"```", b"{ \"a\"", b"<b>", b"?", b" ", "\u2019".encode(),
+        "中".encode(), "文字".encode(), "，".encode(), "étude".encode(), "Привет ".encode(), "😀".encode(), "ไทย".encode(),  # noqa: E501
+        "한글".encode(), "カナ".encode(), b"_a", b"step by step", b"```", b"{ \"a\"", b"<b>", b"?", b" ", "\u2019".encode(),  # noqa: E501
         b"abcdefgh", b"abcdefghi", "\u00a0".encode(), b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", "々".encode(),
     ]
 )  # fmt: skip
@@ -297,7 +297,7 @@ def test_sketch_error_is_small() -> None:
         words = rng.choices(vocabulary, k=rng.randint(30, 400))
         kept = rng.random()
         other = list(itertools.chain.from_iterable(
-            words[i : i + 20] if rng.random() < kept else rng.choices(vocabulary, k=20) for i in range(0, len(words), 20)
+            words[i : i + 20] if rng.random() < kept else rng.choices(vocabulary, k=20) for i in range(0, len(words), 20)  # noqa: E501
         ))  # fmt: skip
         pairs.append((len(texts), len(texts) + 1))
         texts += [" ".join(words).encode(), " ".join(other).encode()]
@@ -319,7 +319,7 @@ def test_chunks_find_their_way_back_after_a_slot() -> None:
     after = " and now answer it with care " + " ".join(rng.choices("qrstuvwxyz", k=60))
     slots = [" ".join(rng.choices(["red", "green", "blue", "tall", "small"], k=rng.randint(5, 60))) for _ in range(50)]
     chunks = [
-        np.frombuffer(row.as_py(), np.uint64) for row in _prompt_columns(binary([(before + s + after).encode() for s in slots]), 1)["chunks"]
+        np.frombuffer(row.as_py(), np.uint64) for row in _prompt_columns(binary([(before + s + after).encode() for s in slots]), 1)["chunks"]  # noqa: E501
     ]  # fmt: skip
     shared_head = [len(set(chunks[0][:4]) & set(c[:4])) for c in chunks[1:]]
     shared_tail = [len(set(chunks[0][4:8]) & set(c[4:8])) for c in chunks[1:]]
@@ -371,8 +371,8 @@ def test_plain_prose_sets_no_marker(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "script"),
-    [("plain words", "latin"), ("Привет мир", "cyrillic"), ("你好世界 ok", "han"), ("これはペンです", "kana"), ("안녕", "hangul"),
-     ("مرحبا بالعالم", "arabic"), ("שלום", "hebrew"), ("γειά σου", "greek"), ("สวัสดี", "thai"), ("12 34", "none"), ("", "none"),
+    [("plain words", "latin"), ("Привет мир", "cyrillic"), ("你好世界 ok", "han"), ("これはペンです", "kana"), ("안녕", "hangul"),  # noqa: E501
+     ("مرحبا بالعالم", "arabic"), ("שלום", "hebrew"), ("γειά σου", "greek"), ("สวัสดี", "thai"), ("12 34", "none"), ("", "none"),  # noqa: E501
      ("नमस्ते दुनिया", "devanagari"), ("über Größe", "latin")],
 )  # fmt: skip
 def test_the_most_frequent_script_is_named(text: str, script: str) -> None:

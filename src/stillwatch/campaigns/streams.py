@@ -84,7 +84,7 @@ class _Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class _Hands:
-    """Who sent a network's keys. Shapes (m,) int64: key, unit, parameters, hand (both of them), n, first_at, last_at."""
+    """Who sent a network's keys. Shapes (m,) int64; hand: account and parameters together."""
 
     key: Ints
     unit: Ints

@@ -24,7 +24,7 @@ MIN_CAMPAIGN_EXCHANGES = 1000
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
 
 LEAST_BITS = 6.0
-"""No stream is called a campaign on less, however few were tested: an estimate from a handful is no ground to accuse."""
+"""No stream is called a campaign on less, however few were tested: a handful is no ground for an estimate."""
 
 HONEST_BITS = 4.0
 """Streams that reach less say so little that they are counted as honest."""

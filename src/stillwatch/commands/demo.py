@@ -38,6 +38,6 @@ def demo(*, out: Path = Path("demo"), seed: int = 1) -> int:
     campaigns = ", ".join(cast.population for cast in chosen.cast if cast.population.endswith("_campaign"))
     console.print(f"Planted: {written.exchanges:,} exchanges of {written.accounts:,} accounts, among them {campaigns}")
     show(score(result, world))
-    console.print(Text(f"Report: {report}", style="bold"))
+    console.print(Text(f"Report: {report}", style="bold"), soft_wrap=True)
     console.print("Your own logs: stillwatch check LOGS, then stillwatch scan LOGS --out DIR")
     return 0

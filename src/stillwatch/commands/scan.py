@@ -151,4 +151,4 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})
     if lacking:
         console.print(f"These logs cannot support: {', '.join(lacking)}.", style="dim")
-    console.print(Text(f"Report: {out / 'report.html'}", style="bold"))
+    console.print(Text(f"Report: {out / 'report.html'}", style="bold"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Every format, imported so that it registers itself; the order is the order of the documentation."""
+"""Every format, imported so that it registers itself."""
 # ruff: noqa: F401, I001
 
 from __future__ import annotations
@@ -10,3 +10,17 @@ from stillwatch.sources import openai
 from stillwatch.sources import anthropic
 from stillwatch.sources import bedrock
 from stillwatch.sources import mapping
+
+ORDER = (
+    "canonical",
+    "litellm",
+    "litellm-spend",
+    "otel",
+    "openinference",
+    "openai",
+    "anthropic",
+    "bedrock",
+    "langfuse",
+    "mapping",
+)
+"""Of the documentation; what is registered besides comes last."""

@@ -56,6 +56,8 @@ def register(fmt: Format) -> Format:
 
 def formats() -> dict[str, Format]:
     """All formats by name, in the order of the documentation."""
-    from stillwatch.sources import all_formats  # noqa: F401  registers them
+    from stillwatch.sources import all_formats
 
-    return dict(_FORMATS)
+    # A format that was imported by itself stands before the others in the registry, and in its place here.
+    place = {name: at for at, name in enumerate(all_formats.ORDER)}
+    return dict(sorted(_FORMATS.items(), key=lambda one: (place.get(one[0], len(place)), one[0])))
