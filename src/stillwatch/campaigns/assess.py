@@ -35,6 +35,9 @@ MIN_NULL_EXCHANGES = 15
 """Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
 MAX_SINGLES = 20_000
 
+MIXED_SHARE = 0.3
+"""Share of other traffic on a stream's accounts from which they may be a proxy's, which carries many customers."""
+
 LIVES_ON = 0.2
 """Share of a unit's exchanges under the keys of found streams, from which it is no honest comparison."""
 
@@ -110,7 +113,8 @@ def assess(
     """
     groups: list[Ints] = []
     plan: list[tuple[int, Stream | None]] = []
-    split = split_streams(connection, cells, [network.members for network in networks])
+    scorer = Scorer.of(links)
+    split = split_streams(connection, cells, scorer, [network.members for network in networks])
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
         groups += [np.flatnonzero(np.isin(cells.unit, network.members)), *(stream.cells for stream in streams)]
         plan += [(number, None), *((number, stream) for stream in streams)]
@@ -118,7 +122,6 @@ def assess(
     candidates = measure(connection, cells, groups)
     references = measure(connection, cells, _references(cells, suspects))
     singles = measure(connection, cells, _singles(cells, suspects))
-    scorer = Scorer.of(links)
     coordination, extraction = _scores(candidates, references, singles)
     subjects = []
     for row, (number, stream) in enumerate(plan):
@@ -126,6 +129,8 @@ def assess(
         sharing = weigh_sharing(scorer, links, units, volume, rng)
         accounts = np.flatnonzero(np.isin(account_unit, units))
         hidden, concealed = concealment(faces, accounts)
+        all_of = cells.n[np.isin(cells.unit, units)].sum()
+        mixed = stream is not None and cells.n[groups[row]].sum() < (1.0 - MIXED_SHARE) * all_of
         measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
         evidence = _combine([*sharing_evidence(sharing), *measured, *concealed, *scatter(places, accounts)])
         subjects.append(
@@ -136,7 +141,7 @@ def assess(
                 cells=groups[row],
                 units=units,
                 evidence=evidence,
-                explanations=weigh_explanations(evidence, partial(extraction.bits, row)),
+                explanations=weigh_explanations(evidence, partial(extraction.bits, row), mixed=mixed),
                 sharing=sharing,
                 strangers=hidden,
                 n_exchanges=int(cells.n[groups[row]].sum()),

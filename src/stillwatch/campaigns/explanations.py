@@ -23,11 +23,15 @@ OVERLAP = "overlap"
 
 @dataclass(frozen=True, slots=True)
 class Honest:
-    """An honest explanation: the evidence that it predicts, and a sentence that says what it would be."""
+    """An honest explanation: the evidence that it predicts, and a sentence that says what it would be.
+
+    mixed: it needs a network that carries other traffic besides.
+    """
 
     name: str
     sentence: str
     predicts: frozenset[str]
+    mixed: bool = False
 
 
 _SHARED = frozenset(
@@ -63,6 +67,12 @@ EXPLANATIONS: tuple[Honest, ...] = (
         "a reseller or router with many unrelated users behind it",
         (_SHARED | _ACTED | {"concealment", "no-common-place", "fresh-answers"})
         - {"shared-template", "shared-items", "shared-tools"},
+    ),
+    Honest(
+        "customer of a proxy",
+        "one customer's application, whose requests a reseller or proxy mixes over all of its accounts",
+        _SHARED | _ACTED | _APPLICATION | {"concealment", "no-common-place"},
+        mixed=True,
     ),
     Honest(
         "class",
@@ -103,17 +113,20 @@ that is a fraud, and what keeps it from being called a campaign is the test of e
 
 
 def weigh_explanations(
-    evidence: Sequence[Evidence], extraction: Callable[[frozenset[str]], float]
+    evidence: Sequence[Evidence], extraction: Callable[[frozenset[str]], float], *, mixed: bool
 ) -> list[Explanation]:
     """Every honest explanation, the best (smallest margin) first.
 
     extraction: the bits of what is collected, by the extraction evidence of some names alone. What an explanation
-    leaves of extraction is calibrated anew, since its pieces are dealt from one score.
+    leaves of extraction is calibrated anew, since its pieces are dealt from one score.  mixed: whether the network
+    carries much traffic besides the stream.
     """
     out = []
     pieces = [e for e in evidence if e.name != OVERLAP]
     names = frozenset(name for name, one in measured_evidence().items() if one.axis == "extraction")
     for honest in EXPLANATIONS:
+        if honest.mixed and not mixed:
+            continue
         fits = [e for e in pieces if e.name in honest.predicts]
         against = [e for e in pieces if e.name not in honest.predicts]
         coordination = [e for e in against if e.axis == "coordination"]

@@ -3,8 +3,8 @@
 A key (template or plumbing) is the driver's where the network's accounts use it far more, exchange for exchange, than
 everybody else does. Keys make one stream where the same hands (accounts with their parameters) send both in the same
 weeks; where they follow one rhythm, so that a mould reworded for every account stays one stream; and where they keep
-clear of each other's accounts but set the same parameters, since a proxy mixes its customers and a driver deals out its
-work. Two operators in one network stay two.
+clear of each other's accounts on one infrastructure, since a proxy mixes its customers and a driver deals out its work.
+Two operators in one network stay two.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
+from stillwatch.links.kinds import FAMILIES
+from stillwatch.networks.group import Scorer, by_family
 from stillwatch.profiles.index import Ints
 
 TELLING_BITS = 2.0
@@ -53,11 +55,9 @@ DEALT_SHARE = 0.25
 """Groups of keys keep clear of each other where they have a quarter of the accounts in common that chance would give
 them, and chance would give them three; a hundred exchanges are enough to see it."""
 
-DEALT_PARAMETERS = 0.3
-"""Cosine of the parameters that both set."""
-
-DEFAULT_PARAMETERS = -1_000_004
-"""What `cells.PARAMETERS` gives where neither limit nor temperature is set."""
+TIED_BITS = 3.0
+TIED_SHARE = 0.5
+"""And are on one infrastructure where payments, domains and prefixes tie half of the accounts of one to the other."""
 
 HOUR_US = 3_600_000_000
 
@@ -88,7 +88,6 @@ class _Hands:
 
     key: Ints
     unit: Ints
-    parameters: Ints
     hand: Ints
     n: Ints
     first_at: Ints
@@ -96,16 +95,20 @@ class _Hands:
 
 
 def split_streams(
-    connection: duckdb.DuckDBPyConnection, cells: Cells, networks: Sequence[npt.NDArray[np.int32]]
+    connection: duckdb.DuckDBPyConnection,
+    cells: Cells,
+    scorer: Scorer,
+    networks: Sequence[npt.NDArray[np.int32]],
 ) -> list[list[Stream]]:
     """The streams of each network, given as its units; largest first. The connection holds `exchanges` and `keyed`."""
     everybody = _everybody(connection)
-    return [_split(connection, cells, members, everybody) for members in networks]
+    return [_split(connection, cells, scorer, members, everybody) for members in networks]
 
 
 def _split(
     connection: duckdb.DuckDBPyConnection,
     cells: Cells,
+    scorer: Scorer,
     members: npt.NDArray[np.int32],
     everybody: npt.NDArray[np.float64],
 ) -> list[Stream]:
@@ -129,7 +132,7 @@ def _split(
         together = labels[group[telling] == number]
         if number >= 0:
             labels[np.isin(labels, together)] = together.min()
-    labels = _dealt_out(cells, hands, telling, labels, len(members))
+    labels = _dealt_out(cells, hands, scorer, telling, labels, len(members))
     out = []
     for label in np.unique(labels):
         keys = telling[labels == label]
@@ -258,37 +261,34 @@ def _same_hands(cells: Cells, hands: _Hands, telling: Ints) -> Ints:
     return labels
 
 
-def _dealt_out(cells: Cells, hands: _Hands, telling: Ints, labels: Ints, n_members: int) -> Ints:
-    """Labels in which groups of keys that keep clear of each other's accounts, and set the same parameters, are one.
+def _dealt_out(cells: Cells, hands: _Hands, scorer: Scorer, telling: Ints, labels: Ints, n_members: int) -> Ints:
+    """Labels in which groups of keys that keep clear of each other's accounts, on the same infrastructure, are one.
 
     Two customers of a proxy, mixed over its n accounts, have a x b / n of them in common. Two operators whose accounts
-    were taken for one network keep clear of each other too, so that the parameters must agree, and be no defaults.
+    were taken for one network keep clear of each other too, but share no cards and exits.
     """
     of_key = np.full(cells.n_keys, -1, np.int64)
     of_key[telling] = labels
     rows = np.flatnonzero(of_key[hands.key] >= 0)
     size = np.bincount(of_key[hands.key[rows]], hands.n[rows])
-    names, parameters = np.unique(hands.parameters, return_inverse=True)
-    clusters: list[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
+    clusters: list[tuple[int, npt.NDArray[np.int32]]] = []
     out = labels.copy()
     for label in np.argsort(-size, kind="stable"):
         if size[label] < DEALT_EXCHANGES:
             break
-        mine = rows[of_key[hands.key[rows]] == label]
-        units = np.unique(hands.unit[mine])
-        used = np.bincount(parameters[mine], hands.n[mine], len(names)).astype(np.float64)
-        used[names == DEFAULT_PARAMETERS] = 0.0
-        for at, (name, theirs, usual) in enumerate(clusters):
+        units = np.unique(hands.unit[rows[of_key[hands.key[rows]] == label]]).astype(np.int32)
+        for at, (name, theirs) in enumerate(clusters):
             expected = len(units) * len(theirs) / n_members
             common = len(np.intersect1d(units, theirs, assume_unique=True))
-            norm = float(np.linalg.norm(used) * np.linalg.norm(usual))
-            same = norm > 0 and float(used @ usual) / norm >= DEALT_PARAMETERS
-            if same and expected >= DEALT_EXPECTED and common <= DEALT_SHARE * expected:
+            if expected < DEALT_EXPECTED or common > DEALT_SHARE * expected:
+                continue
+            ties = by_family(scorer.by_group(theirs, units))[:, FAMILIES.index("identity")]
+            if (ties >= TIED_BITS).mean() >= TIED_SHARE:
                 out[labels == label] = name
-                clusters[at] = (name, np.union1d(units, theirs), usual + used)
+                clusters[at] = (name, np.union1d(units, theirs).astype(np.int32))
                 break
         else:
-            clusters.append((int(label), units, used))
+            clusters.append((int(label), units))
     return out
 
 
@@ -305,6 +305,4 @@ def _hands(connection: duckdb.DuckDBPyConnection, cells: Cells) -> _Hands:
     pairs = np.stack([columns["unit"], columns["parameters"]])
     hand = np.unique(pairs, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
     key = np.searchsorted(cells.key_hash, columns["key"])
-    return _Hands(
-        key, columns["unit"], columns["parameters"], hand, columns["n"], columns["first_at"], columns["last_at"]
-    )
+    return _Hands(key, columns["unit"], hand, columns["n"], columns["first_at"], columns["last_at"])

@@ -251,6 +251,13 @@ def _followed_by_another(line: bytes) -> bool:
 
 def _is_json(data: bytes) -> bool:
     try:
+        # Looks at the syntax only: the objects of a long document weigh several times what its bytes do.
+        msgspec.json.decode(data, type=msgspec.Raw)
+        data.isascii() or data.decode()
+        return True
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
         decode(data)
     except ValueError:
         return False

@@ -17,6 +17,7 @@ from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.guess import format_named
+from stillwatch.sources.joining import Join
 from stillwatch.sources.messages import DEFAULT_KEY
 from stillwatch.sources.places import Place, expand
 from stillwatch.sources.pseudonymise import pseudonymise
@@ -103,8 +104,9 @@ def read_logs(
     places = expand(logs, say)
     joiner = None if registry is None else Registry(registry)
     sources = SourceList()
+    joins: dict[str, Join] = {}
     parts = itertools.chain.from_iterable(
-        _read_place(place, sources.add(place.name), sources, fmt, options, quarantine, say) for place in places
+        _read_place(place, sources.add(place.name), sources, fmt, options, quarantine, say, joins) for place in places
     )
     n_rows = 0
     left_out: Counter[str] = Counter()
@@ -140,16 +142,18 @@ def _read_place(
     options: ReadOptions,
     quarantine: Quarantine,
     say: Callable[[str], None],
+    joins: dict[str, Join],
 ) -> Iterator[tuple[int, Part]]:
     def settle(chosen: Format, guessed: bool) -> None:
         sources.formats[number] = chosen.name
         if guessed:
             say(f"{place.name}: read as {chosen.name} ({chosen.title})")
 
-    reader = Reader(place, fmt, options.key, quarantine, say, settle)
+    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins)
     if place.kind == "postgres":
         parts: Iterable[Part] = read_postgres(reader)
         yield from ((number, part) for part in parts)
+        reader.finish()
         return
     try:
         opened = open_place(place)
@@ -165,6 +169,7 @@ def _read_place(
         elif opened.stream is not None:
             parts = read_csv(reader, opened.stream) if opened.kind == "csv" else read_json(reader, opened.stream)
         yield from ((number, part) for part in parts)
+        reader.finish()
     finally:
         opened.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,11 @@ from stillwatch.sources.canonical_lines import read_blocks
 from stillwatch.sources.columns import Faults, from_rows
 from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
 from stillwatch.sources.guess import DOCUMENTS, foreign_format, guess_format, is_registry
+from stillwatch.sources.joining import Held, Join
 from stillwatch.sources.messages import complete
 from stillwatch.sources.places import Place
 from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
-from stillwatch.sources.registry import Format
+from stillwatch.sources.registry import Format, formats
 from stillwatch.sources.streams import Stream
 from stillwatch.sources.validation import REQUIRED
 
@@ -28,6 +30,8 @@ PART_ROWS = 8_192
 PART_BYTES = 32 << 20
 """Decoded at a time: Python objects weigh several times what their bytes do."""
 
+LONG_BYTES = 4 << 20
+"""A longer document is looked at record by record already when its format is told."""
 
 _WRONG: dict[type[Exception], str] = {
     AttributeError: "a value is of another kind",
@@ -61,7 +65,8 @@ class Part:
 class Reader:
     """What reading one place needs: its format, once that is known, and where to say what.
 
-    settle: told the format, and whether it was guessed.
+    settle: told the format, and whether it was guessed.  joins: what the run's joined formats remember, by name.
+    notes: sentences about the place, each with the number of records that it holds for; `finish` says them.
     """
 
     place: Place
@@ -70,6 +75,16 @@ class Reader:
     quarantine: Quarantine
     say: Callable[[str], None]
     settle: Callable[[Format, bool], None]
+    joins: dict[str, Join] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+    n_without: int = 0
+
+    def finish(self) -> None:
+        """Say what a person should know of the place, now that all of it was read."""
+        for note, count in sorted(self.notes.items()):
+            self.say(f"{self.place.name}: {note} ({count:,} records)")
+        if self.n_without:
+            self.say(f"{self.place.name}: {self.n_without:,} records hold no exchange")
 
     def settle_documents(self, documents: list[dict[str, Any]]) -> Format | None:
         """The format of these first documents; None where the place is to be left aside, which has been said."""
@@ -168,7 +183,7 @@ def _block_part(first: int, block: bytes, batch: pa.RecordBatch) -> Part:
 
 def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
     collector = _Collector(reader)
-    for piece in pieces:
+    for piece in _split(reader.fmt, pieces):
         if piece.error is not None:
             reader.bad(piece, piece.error)
             continue
@@ -187,6 +202,18 @@ def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
     yield from collector.end()
 
 
+def _split(fmt: Format | None, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Pieces, those that hold many records one by one."""
+    split = None if fmt is None else fmt.split
+    for piece in pieces:
+        records = None if split is None or piece.error is not None else split(piece.data)
+        if records is None:
+            yield piece
+        else:
+            for record in records:
+                yield Piece(piece.line, record)
+
+
 class _Collector:
     """Gathers the rows of documents until they make a part."""
 
@@ -198,7 +225,7 @@ class _Collector:
         self._lines: list[int] = []
         self._raws: list[bytes] = []
         self._n_bytes = 0
-        self._n_without = 0
+        self._join = reader.joins.setdefault(self._fmt.name, Join()) if self._fmt.joined else None
 
     def add(self, piece: Piece, document: dict[str, Any]) -> None:
         """Parse one document; what it lacks or breaks goes to quarantine."""
@@ -206,26 +233,56 @@ class _Collector:
         reason = None
         try:
             for row in self._parse(document):
-                rows.append(complete(row, self._reader.key))
+                rows.append(row if self._join is not None else complete(row, self._reader.key))
         except BadRecord as error:
             reason = str(error)
-        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-            # Not the error's own text: that may hold what a prompt says.
-            reason = f"is not as {self._fmt.name} has it: {_WRONG.get(type(error), 'is put together otherwise')}"
-        if reason is not None or any(row.get(name) is None for row in rows for name in REQUIRED):
+        except tuple(_WRONG) as error:
+            reason = self._why(error)
+        whole = [row for row in rows if "link" not in row]
+        if reason is not None or any(row.get(name) is None for row in whole for name in REQUIRED):
             foreign = foreign_format(document, self._fmt)
             if foreign is not None:
                 rows, reason = [], f"is in format {foreign}, in a file of format {self._fmt.name}"
         if reason is not None:
             self._reader.bad(piece if piece.data else Piece(piece.line, repr(document)[:400].encode()), reason)
-        elif not rows:
-            self._n_without += 1
+        elif not any("link" not in row or not row["link"].facts_only for row in rows):
+            self._reader.n_without += 1
         raw = piece.data[: RAW_BYTES * 2] if piece.data else b""
+        n_bytes = len(piece.data) or 1_000
         for row in rows:
-            self._rows.append(row)
-            self._lines.append(piece.line)
-            self._raws.append(raw)
-        self._n_bytes += len(piece.data) or 1_000
+            if self._join is None:
+                self._keep(row, piece.line, raw)
+            else:
+                for held in self._join.feed(row, piece.line, raw, n_bytes // len(rows)):
+                    self._complete(held)
+        self._n_bytes += n_bytes
+
+    def _complete(self, held: Held) -> None:
+        """Keep a row whose parts are together, or put it aside."""
+        row = held.row
+        more = row.pop("more_messages", None)
+        if more and not row.get("messages"):
+            row["messages"] = more
+        try:
+            reason = row.pop("fault", None)
+            if reason is None:
+                complete(row, self._reader.key)
+        except tuple(_WRONG) as error:
+            reason = self._why(error)
+        if reason is None:
+            self._keep(row, held.line, held.raw)
+        else:
+            self._reader.bad(Piece(held.line, held.raw), reason)
+
+    def _keep(self, row: dict[str, Any], line: int, raw: bytes) -> None:
+        self._reader.notes.update(row.pop("notes", None) or ())
+        self._rows.append(row)
+        self._lines.append(line)
+        self._raws.append(raw)
+
+    def _why(self, error: Exception) -> str:
+        # Not the error's own text: that may hold what a prompt says.
+        return f"is not as {self._fmt.name} has it: {_WRONG.get(type(error), 'is put together otherwise')}"
 
     def full(self) -> bool:
         return len(self._rows) >= PART_ROWS or self._n_bytes >= PART_BYTES
@@ -239,26 +296,38 @@ class _Collector:
         return part
 
     def end(self) -> Iterator[Part]:
-        """The last part, and a word on documents that hold no exchange."""
+        """The last part."""
+        if self._join is not None:
+            for held in self._join.flush():
+                self._complete(held)
         if self._rows:
             yield self.take()
-        if self._n_without:
-            self._reader.say(f"{self._reader.place.name}: {self._n_without:,} documents hold no exchange")
 
 
 def _first_documents(pieces: Iterable[Piece]) -> list[dict[str, Any]]:
     documents: list[dict[str, Any]] = []
     for piece in pieces:
         if piece.error is None:
-            try:
-                value = decode(piece.data)
-            except ValueError:
-                # Its reason is given when it is read; here it only cannot help to tell the format.
-                continue
-            documents += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+            for data in _beginning(piece.data):
+                try:
+                    value = decode(data)
+                except ValueError:
+                    # Its reason is given when it is read; here it only cannot help to tell the format.
+                    continue
+                documents += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
         if len(documents) >= DOCUMENTS:
             break
     return documents[:DOCUMENTS]
+
+
+def _beginning(data: bytes) -> Iterable[bytes]:
+    """The document, or the first records of one that is long and holds many."""
+    if len(data) > LONG_BYTES:
+        for fmt in formats().values():
+            records = None if fmt.split is None else fmt.split(data)
+            if records is not None:
+                return itertools.islice(records, DOCUMENTS)
+    return (data,)
 
 
 def _why_not(data: bytes) -> str:

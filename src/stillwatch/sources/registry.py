@@ -19,6 +19,9 @@ Row = dict[str, Any]
 `parse` has no key, so a row may also carry `messages` (as logged, the system prompt first) and `reasoning_out_blocks`
 (opaque blocks of the answer, as logged): `messages.complete` makes the conversation columns and digests of them.
 Times may be datetimes (naive: UTC), ISO strings, or numbers in seconds since 1970.
+
+Two more names are for the reader: `link` says what the row has to do with other records (`joining.Link`), and `notes`
+is a list of sentences that are said of a place with the number of records that they hold for.
 """
 
 
@@ -32,6 +35,9 @@ class Format:
     parse: a decoded document -> its rows; raises BadRecord.  None for columnar formats.
     sniff: how sure it is that a decoded document is of this format, 0 to 1.
     write: exchange rows -> documents of this format; None where the format cannot be written.
+    split: the bytes of a document that holds many records -> documents of one record each, not yet decoded, so that
+    one bad record costs no other and a long document little memory; None where it holds just one, or is broken.
+    joined: whether rows carry a `link`: exchanges whose parts stand in several records.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Format:
     parse: Callable[[Document], Iterator[Row]] | None = None
     sniff: Callable[[Document], float] | None = None
     write: Callable[[Iterable[Row]], Iterator[Document]] | None = None
+    split: Callable[[bytes], Iterator[bytes] | None] | None = None
+    joined: bool = False
 
 
 _FORMATS: dict[str, Format] = {}

@@ -126,10 +126,13 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
         piece("concealment", "identity", 4.0),
         piece("long-answers", "appetite", 5.0, axis="extraction"),
     ]
-    margins = {one.name: one.margin_bits for one in weigh_explanations(evidence, lambda names: float(len(names)))}
+    margins = {
+        one.name: one.margin_bits for one in weigh_explanations(evidence, lambda names: float(len(names)), mixed=True)
+    }
     collected = {name for name, one in measured_evidence().items() if one.axis == "extraction"}
     left = len(collected - {"mould-and-slots", "single-shot", "focus", "fresh-answers"})
     assert margins["one organisation"] == 4.0 + left
+    assert margins["customer of a proxy"] == left
     assert margins["common cause"] == 22.0 + len(collected) - 1
 
 

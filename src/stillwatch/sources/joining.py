@@ -1,0 +1,156 @@
+"""Exchanges whose parts stand in several records: a span and its events, a call and the request that it served.
+
+Parts are put together when they stand near each other: a bounded window of rows is held, in order, and nothing else.
+What a record tells of those below it (who the user of a trace is) is remembered for a whole run, also in bounds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+WINDOW_ROWS = 8_192
+"""Rows held for parts that are still to come: exporters write a span and its events within a batch or two."""
+
+WINDOW_BYTES = 32 << 20
+"""Bytes of records held: Python objects weigh several times as much."""
+
+REMEMBERED = 500_000
+"""Records whose facts are known at a time; the oldest are forgotten first. About 200 bytes each."""
+
+MOST_STEPS = 32
+"""Records climbed from a call: deeper traces are loops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a row has to do with others; stands in a row as `link`.
+
+    key: what the row is about; rows of one key and different parts are one exchange.  part: which part it is.
+    above: key of the record whose facts hold for this one too.  facts_only: the row is no exchange, it tells facts.
+    repeats: rows of this part add messages to each other.  otherwise: columns that are used where no part has them.
+    """
+
+    key: str | None
+    part: str = ""
+    above: str | None = None
+    facts_only: bool = False
+    repeats: bool = False
+    otherwise: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Held:
+    """A row with the place where its first part stands. raw: what that looked like."""
+
+    row: dict[str, Any]
+    line: int
+    raw: bytes
+    size: int = 0
+    key: str | None = None
+    above: str | None = None
+    parts: set[str] = field(default_factory=set)
+    otherwise: dict[str, Any] = field(default_factory=dict)
+
+
+class Join:
+    """Puts parts together. One for all logs of a format in a run, emptied at the end of each place."""
+
+    def __init__(
+        self, window_rows: int = WINDOW_ROWS, window_bytes: int = WINDOW_BYTES, remembered: int = REMEMBERED
+    ) -> None:
+        self._window_rows, self._window_bytes, self._remembered = window_rows, window_bytes, remembered
+        self._held: deque[Held] = deque()
+        self._by_key: dict[str, Held] = {}
+        self._n_bytes = 0
+        self._facts: dict[int, tuple[int | None, dict[str, Any] | None]] = {}
+
+    def feed(self, row: dict[str, Any], line: int, raw: bytes, size: int) -> Iterator[Held]:
+        """Take in a row; out come those that were held long enough, in order."""
+        link = row.pop("link", None)
+        if link is None:
+            link = Link(None)
+        if link.key is not None:
+            self._remember(link, row)
+        if link.facts_only:
+            return
+        known = None if link.key is None else self._by_key.get(link.key)
+        if known is not None and (link.repeats or link.part not in known.parts):
+            _merge(known, row, link)
+            known.size += size
+            self._n_bytes += size
+        else:
+            held = Held(row, line, raw, size, link.key, link.above, {link.part}, dict(link.otherwise))
+            self._held.append(held)
+            self._n_bytes += size
+            if link.key is not None:
+                self._by_key[link.key] = held
+        while len(self._held) > self._window_rows or (self._n_bytes > self._window_bytes and len(self._held) > 1):
+            yield self._release()
+
+    def flush(self) -> Iterator[Held]:
+        """All that is held: at the end of a place."""
+        while self._held:
+            yield self._release()
+
+    def _release(self) -> Held:
+        held = self._held.popleft()
+        self._n_bytes -= held.size
+        if held.key is not None and self._by_key.get(held.key) is held:
+            del self._by_key[held.key]
+        self._fill_from_above(held)
+        _fill(held.row, held.otherwise)
+        return held
+
+    def _remember(self, link: Link, row: dict[str, Any]) -> None:
+        at = _number(link.key)
+        if at is None:
+            return
+        above = _number(link.above)
+        facts = {name: value for name, value in row.items() if value is not None} if link.facts_only else None
+        if above is None and not facts:
+            return
+        old = self._facts.pop(at, None)
+        if old is not None:
+            above = above if above is not None else old[0]
+            facts = {**(old[1] or {}), **(facts or {})} or None
+        self._facts[at] = (above, facts or None)
+        if len(self._facts) > self._remembered:
+            del self._facts[next(iter(self._facts))]
+
+    def _fill_from_above(self, held: Held) -> None:
+        at = _number(held.key)
+        if at is None or at not in self._facts:
+            at = _number(held.above)
+        for _ in range(MOST_STEPS):
+            if at is None:
+                return
+            above, facts = self._facts.get(at, (None, None))
+            if facts:
+                _fill(held.row, facts)
+            at = above
+
+
+def _merge(known: Held, row: dict[str, Any], link: Link) -> None:
+    more = row.pop("more_messages", None)
+    if more:
+        known.row["more_messages"] = [*known.row.get("more_messages", ()), *more]
+    _fill(known.row, row)
+    known.parts.add(link.part)
+    _fill(known.otherwise, link.otherwise)
+    known.above = known.above or link.above
+
+
+def _fill(row: dict[str, Any], more: dict[str, Any]) -> None:
+    # An account and where it was found belong together.
+    named = row.get("account_id") is not None
+    for name, value in more.items():
+        if row.get(name) is None and not (named and name == "account_from"):
+            row[name] = value
+
+
+def _number(key: str | None) -> int | None:
+    return None if key is None else int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")
