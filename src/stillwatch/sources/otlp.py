@@ -1,8 +1,8 @@
 """OpenTelemetry's spans and log records out of whatever they were written in: OTLP JSON, or spans one by one.
 
-OTLP JSON is `resourceSpans` or `resourceLogs`, nested three deep, attributes as lists of typed values, 64-bit numbers as
-strings, ids as hex (or base64, by generic writers of protobuf). Spans one by one are what console exporters and trace
-stores write: attributes as an object, names with or without a prefix. Both come out as `Record`.
+OTLP JSON is `resourceSpans` or `resourceLogs`, nested three deep, attributes as lists of typed values, 64-bit numbers
+as strings, ids as hex (or base64, by generic writers of protobuf). Spans one by one are what console exporters and
+trace stores write: attributes as an object, names with or without a prefix. Both come out as `Record`.
 """
 
 from __future__ import annotations
@@ -91,13 +91,15 @@ def split(data: bytes) -> Iterator[bytes] | None:
 
     Nothing but the record at hand is decoded, so that a long document costs no more memory than its bytes.
     """
-    if not any(f'"{name}"'.encode() in data[:_HEAD] for name in _RESOURCES):
+    if not any(name in data for name in _TODAYS) or any(name in data for name in _OLDER):
         return None
     try:
         export = msgspec.json.decode(data, type=_Export)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return _pieces(export)
+    groups = [*(export.resourceSpans or ()), *(export.resourceLogs or ())]
+    scopes = [scope for group in groups for scope in (*(group.scopeSpans or ()), *(group.scopeLogs or ()))]
+    return _pieces(export) if sum(len(one.spans or ()) + len(one.logRecords or ()) for one in scopes) > 1 else None
 
 
 def any_value(value: Any) -> Any:
@@ -124,11 +126,7 @@ def attributes_of(value: Any) -> Attributes:
     """Attributes as a dict: of a list of keys and typed values, or of an object."""
     if isinstance(value, Mapping):
         return {str(name): one for name, one in value.items() if one is not None}
-    return {
-        str(one.get("key")): found
-        for one in _objects(value)
-        if (found := any_value(one.get("value"))) is not None
-    }
+    return {str(one.get("key")): found for one in _objects(value) if (found := any_value(one.get("value"))) is not None}
 
 
 def plain_record(document: Mapping[str, Any]) -> Record | None:
@@ -150,7 +148,8 @@ def plain_record(document: Mapping[str, Any]) -> Record | None:
     kind = document.get("span_kind")
     if isinstance(kind, str) and kind:
         attributes.setdefault("openinference.span.kind", kind)
-    start = next((document[name] for name in ("start_time", "startTime", "startTimeUnixNano") if document.get(name)), None)
+    starts = ("start_time", "startTime", "startTimeUnixNano")
+    start = next((document[name] for name in starts if document.get(name)), None)
     return Record(
         name=str(document.get("name") or ""),
         attributes=attributes,
@@ -183,24 +182,28 @@ def typed(key: str, value: Any) -> dict[str, Any]:
     return {"key": key, "value": _typed_value(value)}
 
 
-_HEAD = 4_096
+_TODAYS = (b'"resourceSpans"', b'"resourceLogs"')
+_OLDER = (
+    b'"resource_spans"', b'"resource_logs"', b'"scope_spans"', b'"scope_logs"', b'"log_records"',
+    b'"instrumentationLibrarySpans"', b'"instrumentationLibraryLogs"',
+)  # fmt: skip
 
 
 class _Scope(msgspec.Struct):
     scope: msgspec.Raw | None = None
     spans: list[msgspec.Raw] | None = None
-    logRecords: list[msgspec.Raw] | None = None  # noqa: N815  the name in OTLP
+    logRecords: list[msgspec.Raw] | None = None
 
 
 class _Group(msgspec.Struct):
     resource: msgspec.Raw | None = None
-    scopeSpans: list[_Scope] | None = None  # noqa: N815  the name in OTLP
-    scopeLogs: list[_Scope] | None = None  # noqa: N815  the name in OTLP
+    scopeSpans: list[_Scope] | None = None
+    scopeLogs: list[_Scope] | None = None
 
 
 class _Export(msgspec.Struct):
-    resourceSpans: list[_Group] | None = None  # noqa: N815  the name in OTLP
-    resourceLogs: list[_Group] | None = None  # noqa: N815  the name in OTLP
+    resourceSpans: list[_Group] | None = None
+    resourceLogs: list[_Group] | None = None
 
 
 def _pieces(export: _Export) -> Iterator[bytes]:
