@@ -74,9 +74,9 @@ def records(document: Mapping[str, Any]) -> Iterator[Record]:
     Raises: TypeError, ValueError or AttributeError where something is put together otherwise.
     """
     if not holds_records(document):
-        one = plain_record(document)
-        if one is not None:
-            yield one
+        alone = plain_record(document)
+        if alone is not None:
+            yield alone
         return
     for group in _lists(document, _RESOURCES):
         resource = attributes_of(_object(group.get("resource")).get("attributes"))
@@ -264,13 +264,13 @@ def _id(value: Any) -> str | None:
     """An id as hex; what a generic writer made base64 of is turned back."""
     if not isinstance(value, str) or not value.strip("0"):
         return None
-    value = value.removeprefix("0x")
-    if len(value) in (12, 24) and value.endswith("="):
+    written: str = value.removeprefix("0x")
+    if len(written) in (12, 24) and written.endswith("="):
         try:
-            return base64.b64decode(value, validate=True).hex()
+            return base64.b64decode(written, validate=True).hex()
         except binascii.Error:
-            return value
-    return value
+            return written
+    return written
 
 
 def _when(value: Any) -> Any:
