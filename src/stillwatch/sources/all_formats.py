@@ -9,6 +9,7 @@ from stillwatch.sources import litellm_spend
 from stillwatch.sources import openai
 from stillwatch.sources import anthropic
 from stillwatch.sources import bedrock
+from stillwatch.sources import langfuse
 from stillwatch.sources import mapping
 
 ORDER = (

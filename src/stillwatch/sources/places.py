@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv", ".txt")
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
-_OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json"}
+_OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json", "DEPRECATION_NOTICE.txt"}
+"""Ours, and the note to people that Langfuse puts beside its exports."""
 _GLOB = set("*?[")
+_TABLE = re.compile(r"(?:^|(?<=[/._-]))(traces|observations)(?=$|[/._-])")
 _LARGE_BODIES = re.compile(r"(?:^|/)BedrockModelInvocationLogs/(?:.*/)?data/[^/]+$")
 
 
@@ -61,7 +63,7 @@ def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
             say(f"{place.name}: named twice, read once")
         else:
             unique[key] = place
-    return list(unique.values())
+    return _traces_first(list(unique.values()))
 
 
 def registry_beside(logs: Sequence[str]) -> Path | None:
@@ -103,6 +105,40 @@ def _is_large_body(place: Place) -> bool:
     # Bedrock stores bodies over 100 KB beside the log, as JSON too, with nothing in them that says whose they are.
     path = str(Path(place.path).absolute()) if place.kind == "file" else place.path
     return place.from_folder and _LARGE_BODIES.search(path) is not None
+
+
+def _traces_first(places: list[Place]) -> list[Place]:
+    """The places with files of traces before the files of observations that belong to them.
+
+    Who made a request stands in the one, the request in the other. Files of one name go in pairs, so that little of the
+    traces need be remembered; traces that are in no pair go before all observations.
+    """
+    tables = [_table(place) for place in places]
+    pairs: dict[str, list[Place]] = {}
+    for place, (table, rest) in zip(places, tables, strict=True):
+        if table == "traces":
+            pairs.setdefault(rest, []).append(place)
+    paired = {rest for table, rest in tables if table == "observations"}
+    if not pairs or not paired:
+        return places
+    alone = [place for rest, listed in pairs.items() if rest not in paired for place in listed]
+    out: dict[Place, None] = {}
+    for place, (table, rest) in zip(places, tables, strict=True):
+        if table == "observations":
+            out.update(dict.fromkeys((*alone, *pairs.get(rest, ()))))
+        out.setdefault(place)
+    return list(out)
+
+
+def _table(place: Place) -> tuple[str | None, str]:
+    """Which of the two tables a file's or its folder's name says that it holds, and what else they say."""
+    folder, _, name = place.path.rpartition("/")
+    above, _, folder = folder.rpartition("/")
+    for inside, rest in ((name, f"{above}/{folder}/"), (folder, f"{above}/*/{name}")):
+        match = _TABLE.search(inside)
+        if match is not None:
+            return match.group(1), f"{rest}{inside[: match.start()]}*{inside[match.end() :]}"
+    return None, ""
 
 
 def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:

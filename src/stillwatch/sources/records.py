@@ -265,6 +265,9 @@ class _Collector:
             row["messages"] = more
         try:
             reason = row.pop("fault", None)
+            nobody = row.pop("no_account", None)
+            if reason is None and row.get("account_id") is None:
+                reason = nobody
             if reason is None:
                 complete(row, self._reader.key)
         except tuple(_WRONG) as error:

@@ -20,8 +20,9 @@ Row = dict[str, Any]
 (opaque blocks of the answer, as logged): `messages.complete` makes the conversation columns and digests of them.
 Times may be datetimes (naive: UTC), ISO strings, or numbers in seconds since 1970.
 
-Two more names are for the reader: `link` says what the row has to do with other records (`joining.Link`), and `notes`
-is a list of sentences that are said of a place with the number of records that they hold for.
+More names are for the reader: `link` says what the row has to do with other records (`joining.Link`), `no_account` is
+the reason for the quarantine where none of them names the row's account, and `notes` is a list of sentences that are
+said of a place with the number of records that they hold for.
 """
 
 
