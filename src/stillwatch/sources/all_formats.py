@@ -6,6 +6,8 @@ from __future__ import annotations
 from stillwatch.sources import canonical
 from stillwatch.sources import litellm
 from stillwatch.sources import litellm_spend
+from stillwatch.sources import otel
+from stillwatch.sources import openinference
 from stillwatch.sources import openai
 from stillwatch.sources import anthropic
 from stillwatch.sources import bedrock

@@ -130,8 +130,8 @@ def attributes_of(value: Any) -> Attributes:
 
 
 def plain_record(document: Mapping[str, Any]) -> Record | None:
-    """The span that a document is, as console exporters and Phoenix write it; None where it is none."""
-    context = _object(document.get("context"))
+    """The span or log record that a document is, as console exporters and Phoenix write it; None where it is none."""
+    context = _object(document.get("context", document.get("spanContext")))
     trace = _first(document, context, ("trace_id", "traceId", "context.trace_id"))
     span = _first(document, context, ("span_id", "spanId", "context.span_id", "id"))
     attributes = attributes_of(document["attributes"]) if isinstance(document.get("attributes"), Mapping | list) else {}
@@ -148,6 +148,19 @@ def plain_record(document: Mapping[str, Any]) -> Record | None:
     kind = document.get("span_kind")
     if isinstance(kind, str) and kind:
         attributes.setdefault("openinference.span.kind", kind)
+    if "severity_number" in document or "severityNumber" in document:
+        event = document.get("event_name") or document.get("eventName") or attributes.get("event.name")
+        times = ("timestamp", "observed_timestamp", "timeUnixNano")
+        return Record(
+            name=str(event or ""),
+            attributes=attributes,
+            resource=attributes_of(_object(document.get("resource")).get("attributes")),
+            trace=_id(trace),
+            span=_id(span),
+            parent=None,
+            at=_when(next((document[name] for name in times if document.get(name)), None)),
+            body=document.get("body"),
+        )
     starts = ("start_time", "startTime", "startTimeUnixNano")
     start = next((document[name] for name in starts if document.get(name)), None)
     return Record(
@@ -274,6 +287,9 @@ def _id(value: Any) -> str | None:
 
 
 def _when(value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 2:
+        # JavaScript's exporters write seconds and nanoseconds.
+        return int(value[0]) * 1_000_000 + int(value[1]) // 1_000
     if isinstance(value, int | str) and str(value).isdigit() and len(str(value)) >= 18:
         return microseconds_of(value)
     return value

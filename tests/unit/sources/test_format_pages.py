@@ -20,7 +20,9 @@ def test_tables_of_columns_are_current() -> None:
     assert pages.stale() == []
 
 
-@pytest.mark.parametrize("name", ["litellm", "litellm-spend", "openai", "anthropic", "bedrock", "langfuse"])
+@pytest.mark.parametrize(
+    "name", ["litellm", "litellm-spend", "otel", "openinference", "openai", "anthropic", "bedrock", "langfuse"]
+)
 def test_a_page_gives_the_one_command(name: str) -> None:
     """A reader finds the scan of his own file at the top of the page."""
     text = (ROOT / "docs" / "formats" / f"{name}.md").read_text(encoding="utf-8")
