@@ -47,6 +47,7 @@ def evidence() -> str:
         needs = ", ".join(f"`{need}`" for need in dict.fromkeys(n for kind in kinds for n in kind.needs))
         out.append(f"| {sharing.NAMES[group]} | {kinds[0].family} | {labels} | {needs} |")
     out += ["", "## concealment", "", _text(concealment), "", _text(concealment.concealment), ""]
+    out += ["## no-common-place", "", _text(concealment.scatter), "", _text(concealment.common_place), ""]
     out += [
         "## overlap",
         "",
@@ -54,8 +55,13 @@ def evidence() -> str:
         "",
     ]
     out += ["## Honest explanations", "", "A finding stands by what is left over the one that leaves least.", ""]
-    out += ["| explanation | what it would be | what it would show as well |", "|---|---|---|"]
-    out += [f"| {e.name} | {e.sentence} | {', '.join(sorted(e.predicts))} |" for e in EXPLANATIONS]
+    out += [
+        "What is collected is compared with what the explanation says it is: one application that an honest account"
+    ]
+    out += ["runs (applications), or somebody by himself on each account (people: the amount an account counts).", ""]
+    out += ["| explanation | what it would be | compared with | what it would show as well |", "|---|---|---|---|"]
+    for e in EXPLANATIONS:
+        out.append(f"| {e.name} | {e.sentence} | {e.made_by} | {', '.join(sorted(e.predicts))} |")
     return "\n".join(out) + "\n"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import duckdb
 import numpy as np
@@ -12,10 +11,10 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.concealment import Faces, concealment, scatter
+from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
 from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
-from stillwatch.campaigns.measures import Floats, Measures, joined, measure
+from stillwatch.campaigns.measures import Floats, Measures, chosen, joined, measure, per_account
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -40,6 +39,9 @@ MIXED_SHARE = 0.3
 
 LIVES_ON = 0.2
 """Share of a unit's exchanges under the keys of found streams, from which it is no honest comparison."""
+
+LIVES_ON_MOULDS = 0.5
+"""Share of its exchanges under templates from which an honest unit is an application."""
 
 MAX_OF_TEMPLATE = 3
 """Single units that the null takes of those that live on one template."""
@@ -103,7 +105,7 @@ def assess(
     networks: Sequence[Network],
     volume: npt.NDArray[np.int64],
     faces: Faces,
-    places: Faces,
+    places: Places,
     account_unit: Ints,
     rng: np.random.Generator,
 ) -> Assessment:
@@ -123,6 +125,7 @@ def assess(
     references = measure(connection, cells, _references(cells, suspects))
     singles = measure(connection, cells, _singles(cells, suspects))
     coordination, extraction = _scores(candidates, references, singles)
+    made_by = _made_by(candidates, singles)
     subjects = []
     for row, (number, stream) in enumerate(plan):
         units = np.unique(cells.unit[groups[row]]).astype(np.int32)
@@ -141,7 +144,12 @@ def assess(
                 cells=groups[row],
                 units=units,
                 evidence=evidence,
-                explanations=weigh_explanations(evidence, partial(extraction.bits, row), mixed=mixed),
+                explanations=weigh_explanations(
+                    evidence,
+                    {name: score.bits(row) for name, score in made_by.items()},
+                    mixed=mixed,
+                    outside=float(candidates.outside[row]),
+                ),
                 sharing=sharing,
                 strangers=hidden,
                 n_exchanges=int(cells.n[groups[row]].sum()),
@@ -224,23 +232,17 @@ class _Score:
             np.array([np.nanmedian(s) if np.isfinite(s).any() else np.nan for s in samples]),
         )
 
-    def bits(self, row: int, names: frozenset[str] | None = None) -> float:
-        """Bits of a candidate by all of the evidence, or by that of some names."""
-        total, null = self._total(row, names)
+    def bits(self, row: int) -> float:
+        """Bits of a candidate by all of the evidence."""
+        total, null = self._total(row)
         return rank_bits(sum(total.values()), null)
 
-    def _total(self, row: int, names: frozenset[str] | None) -> tuple[dict[str, float], Floats]:
+    def _total(self, row: int) -> tuple[dict[str, float], Floats]:
         """Surprise of each group, of a candidate; and the sum over groups, of the null's."""
         mine: dict[str, float] = {}
         null = np.zeros(self.null.shape[1])
         for group in dict.fromkeys(self.group):
-            rows = [
-                at
-                for at, one in enumerate(self.evidence)
-                if self.group[at] == group and (names is None or one.name in names)
-            ]
-            if not rows:
-                continue
+            rows = [at for at, of in enumerate(self.group) if of == group]
             sums = self.null[rows].sum(axis=0)
             one_row = np.array([self.raw[rows, row].sum()])
             mine[group] = float(_surprise(one_row, sums, True)[0]) if one_row[0] > 0 else 0.0
@@ -249,7 +251,7 @@ class _Score:
 
     def pieces(self, row: int) -> list[Evidence]:
         """The bits of a candidate, dealt to groups and to the evidence in them in proportion to its surprise."""
-        groups, null = self._total(row, None)
+        groups, null = self._total(row)
         total = sum(groups.values())
         bits = rank_bits(total, null)
         if total <= 0 or bits <= 0:
@@ -282,15 +284,29 @@ def _scores(candidates: Measures, references: Measures, singles: Measures) -> tu
     Extraction has two groups: how much was collected, and what.
     """
     families: dict[str, list[MeasuredEvidence]] = {}
-    extraction = []
     for one in measured_evidence().values():
-        if one.axis == "extraction":
-            extraction.append(one)
-        else:
+        if one.axis == "coordination":
             families.setdefault(one.family, []).append(one)
     coordination = [_Score.of(one, [f] * len(one), candidates, references) for f, one in families.items()]
-    groups = ["amount" if one.name in AMOUNT else "kind" for one in extraction]
-    return coordination, _Score.of(extraction, groups, candidates, joined(singles, references))
+    return coordination, _extraction(candidates, joined(singles, references))
+
+
+def _extraction(candidates: Measures, null: Measures) -> _Score:
+    evidence = [one for one in measured_evidence().values() if one.axis == "extraction"]
+    return _Score.of(evidence, ["amount" if one.name in AMOUNT else "kind" for one in evidence], candidates, null)
+
+
+def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
+    """Extraction against what honest explanations say the stream is: one application, or people by themselves.
+
+    Applications are honest units that live on moulds; where the log has no text, nothing tells them from people.
+    """
+    on_moulds = singles.mould >= LIVES_ON_MOULDS
+    applications = chosen(singles, on_moulds) if on_moulds.any() else singles
+    return {
+        "applications": _extraction(candidates, applications),
+        "people": _extraction(per_account(candidates), singles),
+    }
 
 
 def _surprise(values: Floats, null: Floats, high: bool) -> Floats:

@@ -27,7 +27,10 @@ MIN_ORGANISATION = 3
 """Accounts of a declared organisation that the null is measured on."""
 
 ASSUMED_ORGANISATIONS = 15
-"""With fewer declared organisations to measure on, one in 16 is taken to look like strangers: 4 bits at most."""
+"""With fewer declared organisations to measure on, one in 16 is taken to look like strangers: 3 bits at most."""
+
+ASSUMED_PLACE = 0.5
+"""And 15 in 16 to send half of their exchanges or more from one network prefix."""
 
 SHOWN = 0.75
 """Concealment is shown where no card or domain is that of half of the accounts: such a one joins a quarter of pairs."""
@@ -55,23 +58,12 @@ _IDENTITIES = """
     union select account, email, 2 from registry where email_domain is not null
 """
 
-_PLACES = "select distinct account, ip_prefix as value, 0 as kind from fingerprint where ip_prefix is not null"
-
 
 def read_faces(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Faces:
     """Payments and e-mail domains; the connection holds `fingerprint`, `registry` and `account_unit`."""
-    return _read(connection, index, _IDENTITIES)
-
-
-def read_places(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Faces:
-    """Network prefixes, as if they were identities; the connection holds `fingerprint` and `account_unit`."""
-    return _read(connection, index, _PLACES)
-
-
-def _read(connection: duckdb.DuckDBPyConnection, index: AccountIndex, shown: str) -> Faces:
     table = connection.sql(
         f"""
-        with shown as ({shown})
+        with shown as ({_IDENTITIES})
         select u.code as account, xor(s.value, s.kind) as value from shown s join account_unit u using (account)
         group by all order by value, account
         """
@@ -85,6 +77,48 @@ def _read(connection: duckdb.DuckDBPyConnection, index: AccountIndex, shown: str
     declared = [strangers(faces, np.flatnonzero(index.unit == u)) for u in np.flatnonzero(size >= MIN_ORGANISATION)]
     null = np.array([share for share, n in declared if n >= MIN_ORGANISATION])
     return replace(faces, null=null)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """From where accounts send. Shapes: account, prefix (n,) int64 numbers; share (n,) of the account's exchanges.
+
+    null (n,): share of the commonest place of each declared organisation.
+    """
+
+    account: Ints
+    prefix: Ints
+    share: Floats
+    null: Floats
+
+
+def read_places(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Places:
+    """Network prefixes of accounts; the connection holds `fingerprint` and `account_unit`."""
+    table = connection.sql(
+        """
+        select u.code as account, f.ip_prefix as prefix, count(*)::bigint as n
+        from fingerprint f join account_unit u using (account) where f.ip_prefix is not null
+        group by all order by account, prefix
+        """
+    ).to_arrow_table()
+    account, n = table["account"].to_numpy().astype(np.int64), table["n"].to_numpy().astype(np.float64)
+    prefix = np.unique(table["prefix"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    places = Places(account, prefix, n / np.maximum(np.bincount(account, n)[account], 1.0), np.zeros(0))
+    size = np.bincount(index.unit)
+    declared = [common_place(places, np.flatnonzero(index.unit == u)) for u in np.flatnonzero(size >= MIN_ORGANISATION)]
+    return replace(places, null=np.array([share for share, n in declared if n >= MIN_ORGANISATION]))
+
+
+def common_place(places: Places, accounts: Ints) -> tuple[float, int]:
+    """Share of the exchanges that come from the commonest network prefix, every account counted alike.
+
+    NaN where no address is known; beside it the accounts of which any is.
+    """
+    rows = np.flatnonzero(np.isin(places.account, accounts))
+    n = len(np.unique(places.account[rows]))
+    if n < 2:
+        return float("nan"), n
+    return float(np.bincount(places.prefix[rows], places.share[rows]).max() / n), n
 
 
 def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:
@@ -111,29 +145,33 @@ def concealment(faces: Faces, accounts: Ints) -> tuple[float, list[Evidence]]:
     """
     share, n = strangers(faces, accounts)
     what = f"{share:.0%} of the pairs of its {n:,} accounts share no payment and no domain, though they act as one"
-    return share, _against_organisations("concealment", share, faces, what)
+    return share, _against_organisations("concealment", share, faces.null, what, assumed=(0.0, 1.0))
 
 
-def scatter(places: Faces, accounts: Ints) -> list[Evidence]:
+def scatter(places: Places, accounts: Ints) -> list[Evidence]:
     """Evidence that accounts which act as one have no place in common: a class, an office or an agency has.
 
     Null: as for concealment.
     """
-    share, n = strangers(places, accounts)
-    what = f"{share:.0%} of the pairs of its {n:,} accounts never came from one network prefix"
-    return _against_organisations("no-common-place", share, places, what)
+    share, n = common_place(places, accounts)
+    what = f"the commonest network prefix of its {n:,} accounts carries {share:.0%} of their exchanges"
+    return _against_organisations("no-common-place", share, places.null, what, assumed=(ASSUMED_PLACE, 0.0))
 
 
-def _against_organisations(name: str, share: float, faces: Faces, what: str) -> list[Evidence]:
+def _against_organisations(
+    name: str, share: float, null: Floats, what: str, *, assumed: tuple[float, float]
+) -> list[Evidence]:
+    """assumed: the share of the usual organisation and of the odd one, where too few declare themselves."""
     if np.isnan(share):
         return []
-    null = faces.null
+    usual, odd = assumed
+    high = odd > usual
     if len(null) < ASSUMED_ORGANISATIONS:
-        null = np.append(np.zeros(ASSUMED_ORGANISATIONS - 1), 1.0)
+        null = np.append(np.full(ASSUMED_ORGANISATIONS - 1, usual), odd)
         told = "too few organisations declare themselves here to measure it on; one in 16 is assumed to look so"
     else:
         told = f"inside the {len(null)} organisations that declare themselves here {float(np.median(null)):.0%}"
-    bits = rank_bits(share, null)
+    bits = rank_bits(share, null, high=high)
     if bits <= 0:
         return []
     return [

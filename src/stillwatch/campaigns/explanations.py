@@ -7,7 +7,7 @@ explanation that leaves least.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.finding import Evidence, Explanation
@@ -23,15 +23,19 @@ OVERLAP = "overlap"
 
 @dataclass(frozen=True, slots=True)
 class Honest:
-    """An honest explanation: the evidence that it predicts, and a sentence that says what it would be.
+    """An honest explanation: the evidence of coordination that it predicts, and a sentence that says what it would be.
 
-    mixed: it needs a network that carries other traffic besides.
+    made_by: what its extraction evidence is compared with: `applications` of one honest account each, if it is one
+    application whatever the number of its accounts; single `people`, if each account is somebody by himself.
+    mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
     """
 
     name: str
     sentence: str
     predicts: frozenset[str]
+    made_by: str
     mixed: bool = False
+    brief: bool = False
 
 
 _SHARED = frozenset(
@@ -48,99 +52,125 @@ _SHARED = frozenset(
     }
 )
 _ACTED = frozenset({"shared-rhythm", "synchrony", "even-load", "partition", "succession", "handoff", "replay"})
-_APPLICATION = frozenset({"mould-and-slots", "single-shot", "focus", "fresh-answers"})
-"""What every application shows that sends a prompt of its own with other slots each time."""
 
 EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "one organisation",
         "one company or laboratory that uses several accounts without saying so",
-        _SHARED | _ACTED | _APPLICATION | {"no-common-place"},
+        _SHARED | _ACTED | {"no-common-place"},
+        "applications",
     ),
     Honest(
         "agency",
         "an agency that works for distinct businesses from one place, with its own moulds",
-        _SHARED | _APPLICATION | {"partition", "shared-rhythm", "synchrony", "concealment"},
+        _SHARED | {"partition", "shared-rhythm", "synchrony", "concealment"},
+        "applications",
     ),
     Honest(
         "reseller",
         "a reseller or router with many unrelated users behind it",
-        (_SHARED | _ACTED | {"concealment", "no-common-place", "fresh-answers"})
-        - {"shared-template", "shared-items", "shared-tools"},
+        (_SHARED | _ACTED | {"concealment", "no-common-place"}) - {"shared-template", "shared-items", "shared-tools"},
+        "people",
     ),
     Honest(
         "customer of a proxy",
         "one customer's application, whose requests a reseller or proxy mixes over all of its accounts",
-        _SHARED | _ACTED | _APPLICATION | {"concealment", "no-common-place"},
+        _SHARED | _ACTED | {"concealment", "no-common-place"},
+        "applications",
         mixed=True,
     ),
     Honest(
         "class",
         "a class of students, or a hackathon: one place, one assignment, one week",
-        _SHARED | _APPLICATION | {"concealment", "synchrony", "shared-rhythm", "even-load", "targets"},
+        _SHARED | {"concealment", "synchrony", "shared-rhythm", "even-load"},
+        "people",
+        brief=True,
     ),
     Honest(
         "evaluator",
         "people who run the same public benchmark",
-        _APPLICATION
-        | {
-            "shared-template",
-            "shared-items",
-            "shared-client",
-            "shared-tools",
-            "even-load",
-            "concealment",
-            "no-common-place",
-        }
-        | {"targets", "reasoning-asked", "long-answers"},
+        frozenset(
+            {
+                "shared-template",
+                "shared-items",
+                "shared-client",
+                "shared-tools",
+                "even-load",
+                "concealment",
+                "no-common-place",
+            }
+        ),
+        "people",
     ),
     Honest(
         "popular tool",
         "users of one tool, who share its mould and its client",
-        _APPLICATION
-        | {"shared-template", "shared-client", "shared-tools", "partition", "concealment", "no-common-place"}
-        | {"targets", "reasoning-asked", "long-answers"},
+        frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment", "no-common-place"}),
+        "people",
     ),
     Honest(
         "common cause",
         "an outage, a release or a schedule that moved everybody",
-        frozenset({"synchrony", "shared-rhythm", "signup-burst", "pivot"}),
+        frozenset({"synchrony", "shared-rhythm", "signup-burst"}),
+        "people",
     ),
 )
 """Every explanation that would clear the accounts. A stolen key is none: the stream stays a campaign, and its owner a
 victim; `roles` tells them apart. Nor is a product that somebody runs over many concealed accounts to get round limits:
 that is a fraud, and what keeps it from being called a campaign is the test of extraction alone."""
 
+OUTSIDE_SHARE = 0.25
+OUTSIDE_BITS = 4.0
+"""Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week."""
+
 
 def weigh_explanations(
-    evidence: Sequence[Evidence], extraction: Callable[[frozenset[str]], float], *, mixed: bool
+    evidence: Sequence[Evidence], extraction: Mapping[str, float], *, mixed: bool, outside: float
 ) -> list[Explanation]:
     """Every honest explanation, the best (smallest margin) first.
 
-    extraction: the bits of what is collected, by the extraction evidence of some names alone. What an explanation
-    leaves of extraction is calibrated anew, since its pieces are dealt from one score.  mixed: whether the network
-    carries much traffic besides the stream.
+    extraction: bits of what is collected, against what each of `Honest.made_by` collects.  mixed: whether the network
+    carries much traffic besides the stream.  outside: share of its exchanges outside its busiest week, or NaN.
     """
     out = []
     pieces = [e for e in evidence if e.name != OVERLAP]
-    names = frozenset(name for name, one in measured_evidence().items() if one.axis == "extraction")
+    asked = [e for e in pieces if e.axis == "extraction"]
     for honest in EXPLANATIONS:
         if honest.mixed and not mixed:
             continue
         fits = [e for e in pieces if e.name in honest.predicts]
-        against = [e for e in pieces if e.name not in honest.predicts]
-        coordination = [e for e in against if e.axis == "coordination"]
-        margin = sum(e.bits for e in coordination) - sum(twice(coordination).values())
-        margin += extraction(names - honest.predicts)
+        coordination = [e for e in pieces if e.axis == "coordination" and e.name not in honest.predicts]
+        bits = extraction[honest.made_by]
+        margin = sum(e.bits for e in coordination) - sum(twice(coordination).values()) + bits
+        against = [(e.bits, e.sentence) for e in coordination]
+        said = [f"{honest.sentence} would show this too: {e.sentence}" for e in sorted(fits, key=lambda e: -e.bits)]
+        if asked and bits >= 1.0:
+            against.append((bits, _RARE[honest.made_by].format(bits=2.0**bits)))
+        elif asked:
+            said.insert(0, _COMMON[honest.made_by])
+        if honest.brief and outside >= OUTSIDE_SHARE:
+            margin += OUTSIDE_BITS
+            against.append((OUTSIDE_BITS, f"{outside:.0%} of its exchanges lie outside its busiest week"))
         out.append(
             Explanation(
                 name=honest.name,
                 margin_bits=round(margin, 3),
-                for_=[f"{honest.sentence} would show this too: {e.sentence}" for e in fits][:6],
-                against=[e.sentence for e in sorted(against, key=lambda e: -e.bits)][:6],
+                for_=said[:6],
+                against=[sentence for _, sentence in sorted(against, key=lambda one: -one[0])][:6],
             )
         )
     return sorted(out, key=lambda e: (e.margin_bits, e.name))
+
+
+_RARE = {
+    "applications": "of applications that one honest account runs, one in {bits:,.0f} collects so much of such a kind",
+    "people": "of honest accounts by themselves, one in {bits:,.0f} collects as much, of such a kind, as each of its "
+    "accounts",
+}
+_COMMON = {
+    "applications": "applications that one honest account runs collect as much, and of such a kind",
+    "people": "honest accounts by themselves collect as much, and of such a kind, as each of its accounts",
+}
 
 
 def twice(evidence: Sequence[Evidence]) -> dict[str, float]:

@@ -7,7 +7,7 @@ whatever everybody's traffic does (days, outages, releases, tools) is in the com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import duckdb
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.focus import focus
-from stillwatch.campaigns.moves import pivot, succession
+from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
 
@@ -30,9 +30,10 @@ class Measures:
     units, exchanges: how many.  unevenness: coefficient of variation of exchanges a unit.
     overlap: share of the group's prompts, counted once a unit, that another unit of it sent too.
     sync: log2 of coincidences of different units in the same ten minutes over those that everybody's rhythm explains.
-    single: share without messages before.  distinct: share of prompts that the same unit had not sent before.
+    single: share without messages before.  distinct: share of prompts that no unit of the group had sent before.
     log_out, log_words: mean ln(1 + tokens out), ln(1 + words).  reasoned: share with reasoning.
     mould: share under templates.  markers (n_groups, n_markers): share of exchanges with each.
+    outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
     focus, pivot, succession: see the functions of these names.
     """
 
@@ -48,6 +49,7 @@ class Measures:
     reasoned: Floats
     mould: Floats
     markers: Floats
+    outside: Floats
     focus: Floats
     pivot: Floats
     succession: Floats
@@ -59,6 +61,16 @@ def joined(one: Measures, other: Measures) -> Measures:
         field.name: np.concatenate([getattr(one, field.name), getattr(other, field.name)]) for field in fields(Measures)
     }
     return Measures(**columns)
+
+
+def chosen(measures: Measures, rows: npt.NDArray[np.bool_]) -> Measures:
+    """Some of the groups. Shape: rows (n_groups,)."""
+    return Measures(**{field.name: getattr(measures, field.name)[rows] for field in fields(Measures)})
+
+
+def per_account(measures: Measures) -> Measures:
+    """The groups with as many exchanges as one of their accounts has on average."""
+    return replace(measures, exchanges=measures.exchanges / np.maximum(measures.units, 1.0))
 
 
 def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> Measures:
@@ -83,12 +95,11 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     exchanges = total(cells.n)
     mapping = pa.table({"grp": group, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
     connection.register("grouped", mapping)
-    overlap, sync = _overlap(connection, n), _sync(connection, n)
+    (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
     alike = focus(connection, n, exchanges)
-    moved, followed = pivot(connection, n), succession(connection, n)
+    moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
     connection.unregister("grouped")
     with np.errstate(invalid="ignore", divide="ignore"):
-        text = total(cells.n_distinct)
         return Measures(
             units=units,
             exchanges=exchanges,
@@ -96,33 +107,38 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
             overlap=overlap,
             sync=sync,
             single=total(cells.n_single) / exchanges,
-            distinct=np.where(text > 0, text / exchanges, np.nan),
+            distinct=distinct,
             log_out=total(cells.log_out) / total(cells.n_out) / 1000,
-            log_words=np.where(text > 0, total(cells.log_words) / exchanges / 1000, np.nan),
+            log_words=np.where(np.isnan(distinct), np.nan, total(cells.log_words) / exchanges / 1000),
             reasoned=total(cells.n_reasoned) / exchanges,
             mould=np.bincount(group, np.where(cells.is_template[cells.key[rows]], cells.n[rows], 0), n) / exchanges,
             markers=np.stack([total(cells.markers[:, m]) for m in range(len(MARKERS))], axis=1) / exchanges[:, None],
+            outside=outside,
             focus=alike,
             pivot=moved,
             succession=followed,
         )
 
 
-def _overlap(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
-    """Share of a group's (unit, prompt) pairs whose prompt another unit of the group sent too."""
+def _prompts(connection: duckdb.DuckDBPyConnection, n: int) -> tuple[Floats, Floats]:
+    """Share of a group's (unit, prompt) pairs whose prompt another unit sent too; its distinct prompts an exchange."""
     table = connection.sql(
         """
         with p as (
-            select distinct g.grp, e.unit, e.prompt_hash
+            select g.grp, e.unit, e.prompt_hash, count(*) as n
             from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-            where e.prompt_hash is not null
-        ), c as (select grp, prompt_hash, count(*) as n from p group by all)
-        select grp, sum(n)::bigint as pairs, coalesce(sum(n) filter (n > 1), 0)::bigint as shared from c group by grp
+            where e.prompt_hash is not null group by all
+        ), c as (select grp, prompt_hash, count(*) as units, sum(n) as n from p group by all)
+        select grp, sum(units)::bigint as pairs, coalesce(sum(units) filter (units > 1), 0)::bigint as shared,
+            count(*)::bigint as prompts, sum(n)::bigint as n
+        from c group by grp
         """
     ).to_arrow_table()
-    out = np.full(n, np.nan)
-    out[table["grp"].to_numpy()] = table["shared"].to_numpy() / table["pairs"].to_numpy()
-    return out
+    overlap, distinct = np.full(n, np.nan), np.full(n, np.nan)
+    at = table["grp"].to_numpy()
+    overlap[at] = table["shared"].to_numpy() / table["pairs"].to_numpy()
+    distinct[at] = table["prompts"].to_numpy() / table["n"].to_numpy()
+    return overlap, distinct
 
 
 def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Moves: to a model on the day of its release, and from accounts that were closed to others."""
+"""Moves: to a new model, from closed accounts to others, and out of the week in which a group was busiest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ RELEASE_UNITS = 10
 
 LEAST_EXCHANGES = 20
 """Exchanges that a group must have before a release and on its day."""
+
+WEEK_DAYS = 7
 
 LEAST_CLOSED = 3
 """Accounts of a group that must have been closed."""
@@ -83,4 +85,32 @@ def succession(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     fit = table["n_closed"].to_numpy() >= LEAST_CLOSED
     seen, chance = table["seen"].to_numpy()[fit], table["chance"].to_numpy()[fit]
     out[table["grp"].to_numpy()[fit]] = np.log2((seen + 1.0) / (chance + 1.0))
+    return out
+
+
+def outside_busiest_week(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """Share of each group's exchanges that lie outside the seven days in which it sent most.
+
+    Shape (n,); NaN where the logs last no longer than such a week and a day.
+    """
+    table = connection.sql(
+        f"""
+        with span as (select min(epoch_us(requested_at)) as low, max(epoch_us(requested_at)) as high from exchanges)
+        select g.grp, (epoch_us(e.requested_at) - span.low) // {DAY_US} as day, count(*)::bigint as n
+        from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position), span
+        where span.high - span.low > {WEEK_DAYS + 1} * {DAY_US}
+        group by all
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    if table.num_rows == 0:
+        return out
+    group, day, count = (table[name].to_numpy() for name in ("grp", "day", "n"))
+    days = np.zeros((n, int(day.max()) + WEEK_DAYS + 1))
+    days[group, day + WEEK_DAYS] = count
+    sums = np.cumsum(days, axis=1)
+    seen = np.unique(group)
+    total = sums[seen, -1]
+    busiest = (sums[seen, WEEK_DAYS:] - sums[seen, :-WEEK_DAYS]).max(axis=1)
+    out[seen] = 1.0 - busiest / total
     return out

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from stillwatch import schema
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
-from stillwatch.campaigns.concealment import Faces, concealment, strangers
+from stillwatch.campaigns.concealment import Faces, Places, common_place, concealment, scatter, strangers
 from stillwatch.campaigns.explanations import EXPLANATIONS, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence
-from stillwatch.campaigns.measures import Measures, joined
+from stillwatch.campaigns.measures import Measures, chosen, joined
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.sharing import NAMES
 from stillwatch.fingerprint.markers import MARKERS
@@ -31,11 +31,6 @@ def measures(n: int, seed: int = 0) -> Measures:
     return Measures(**columns)
 
 
-def taken(of: Measures, rows: np.ndarray) -> Measures:
-    """Some rows of measures."""
-    return Measures(**{field.name: getattr(of, field.name)[rows] for field in fields(Measures)})
-
-
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_one_number_a_group_whatever_the_order(name: str) -> None:
     """Shuffling the groups shuffles the numbers, and nothing else."""
@@ -44,7 +39,7 @@ def test_one_number_a_group_whatever_the_order(name: str) -> None:
     rows = np.random.default_rng(3).permutation(25)
     numbers = evidence.number(some, null)
     assert numbers.shape == (25,)
-    np.testing.assert_array_equal(numbers[rows], evidence.number(taken(some, rows), null))
+    np.testing.assert_array_equal(numbers[rows], evidence.number(chosen(some, rows), null))
 
 
 @pytest.mark.parametrize("name", EVIDENCE)
@@ -126,14 +121,35 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
         piece("concealment", "identity", 4.0),
         piece("long-answers", "appetite", 5.0, axis="extraction"),
     ]
-    margins = {
-        one.name: one.margin_bits for one in weigh_explanations(evidence, lambda names: float(len(names)), mixed=True)
-    }
-    collected = {name for name, one in measured_evidence().items() if one.axis == "extraction"}
-    left = len(collected - {"mould-and-slots", "single-shot", "focus", "fresh-answers"})
-    assert margins["one organisation"] == 4.0 + left
-    assert margins["customer of a proxy"] == left
-    assert margins["common cause"] == 22.0 + len(collected) - 1
+    bits = {"applications": 5.0, "people": 2.0}
+    explained = weigh_explanations(evidence, bits, mixed=True, outside=float("nan"))
+    margins = {one.name: one.margin_bits for one in explained}
+    assert margins["one organisation"] == 4.0 + 5.0
+    assert margins["customer of a proxy"] == 5.0
+    assert margins["common cause"] == 22.0 + 2.0
+    assert explained[0].name == "class"
+    assert explained[0].margin_bits == 2.0
+
+
+def test_a_class_is_over_within_a_week() -> None:
+    """What lasts for weeks is no class, and that is said; nor is a proxy's customer one where all traffic is alike."""
+    evidence = [piece("shared-template", "text", 7.0), piece("long-answers", "appetite", 5.0, axis="extraction")]
+    bits = {"applications": 5.0, "people": 2.0}
+    brief = {e.name: e for e in weigh_explanations(evidence, bits, mixed=False, outside=0.1)}
+    long = {e.name: e for e in weigh_explanations(evidence, bits, mixed=False, outside=0.6)}
+    assert long["class"].margin_bits == brief["class"].margin_bits + 4.0
+    assert "60% of its exchanges lie outside its busiest week" in long["class"].against
+    assert long["reseller"].margin_bits == brief["reseller"].margin_bits
+    assert "customer of a proxy" not in long
+
+
+def test_an_application_is_told_from_people() -> None:
+    """The same evidence is compared with what one application, or one person, collects; the sentence says which."""
+    evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
+    explained = weigh_explanations(evidence, {"applications": 6.0, "people": 0.0}, mixed=True, outside=0.0)
+    said = {e.name: e for e in explained}
+    assert "one in 64" in said["one organisation"].against[0]
+    assert "by themselves collect as much" in said["class"].for_[0]
 
 
 def faces(values: dict[int, list[int]], n: int, declared: int = 0) -> Faces:
@@ -168,6 +184,24 @@ def test_a_mail_provider_joins_nobody() -> None:
     values = {i: [0] for i in range(500)}
     share, n = strangers(faces(values, 500), np.arange(10))
     assert (share, n) == (1.0, 10)
+
+
+def places(prefixes: list[list[int]], declared: int = 0) -> Places:
+    """Accounts that send alike from each of their prefixes."""
+    pairs = [(account, prefix, 1.0 / len(own)) for account, own in enumerate(prefixes) for prefix in own]
+    account, prefix, share = (np.array(column) for column in zip(*pairs, strict=True))
+    return Places(account, prefix, share, np.full(declared, 0.4))
+
+
+def test_a_common_place_is_where_most_is_sent_from() -> None:
+    """A campus carries half of a class's exchanges; a pool of exits is no place."""
+    campus = places([[0, home] for home in range(1, 41)])
+    pool = places([[exit_ % 20, (exit_ + 1) % 20] for exit_ in range(40)])
+    assert common_place(campus, np.arange(40)) == (0.5, 40)
+    assert common_place(pool, np.arange(40)) == (pytest.approx(0.05), 40)
+    assert scatter(campus, np.arange(40)) == []
+    assert [e.bits for e in scatter(pool, np.arange(40))] == [3.0]
+    assert [e.bits for e in scatter(replace(pool, null=np.full(31, 0.4)), np.arange(40))] == [5.0]
 
 
 def test_unknown_identities_say_nothing() -> None:
