@@ -33,6 +33,7 @@ _SPEAKERS = {
 }
 """Who speaks, by the role or, in LangChain's messages, by the type, without its `Message` or `MessageChunk`."""
 
+_PLAIN = ("user", "assistant", "system", "tool")
 _ITEMS = frozenset(
     ("message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output")
 )
@@ -42,8 +43,11 @@ _ASKED = ("messages", "contents", "input", "prompt", "prompts", "message", "cont
 _TOLD = ("system", "instructions", "system_instruction", "systemInstruction", "system_prompt", "preamble")
 _WRAPPERS = ("request", "body", "kwargs", "params", "data", "value")
 _SAID = ("text", "completion", "generation", "output_text", "generated_text", "answer", "response", "result", "output")
+_MODEL = ("model", "model_name", "modelVersion", "model_version")
 _NOTHING: tuple[Any, ...] = (None, "", "null", [], {})
 _FINISHED = ("finish_reason", "stop_reason", "finishReason", "stopReason", "finish_reasons")
+_SAYS = frozenset((*_FINISHED, *_MODEL))
+_LISTED = ("choices", "candidates", "generations", "outputs", "results")
 _TRANSCRIPT = re.compile(r"^(system|developer|user|assistant|tool): ", re.MULTILINE)
 
 
@@ -70,7 +74,7 @@ def asked(value: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         return [], {}
     if isinstance(value, str):
         return _text_messages(value), {}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _of_body(dict(value))
     if isinstance(value, list):
         return _of_list(value)
@@ -84,7 +88,7 @@ def answered(value: Any) -> Row:
         return {}
     if isinstance(value, str):
         return {"response": value}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _of_answer(dict(value))
     if isinstance(value, list):
         return _of_answers(value)
@@ -101,7 +105,7 @@ def _of_body(body: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]
             return _of_body(named)
         return asked(listed[0]) if isinstance(listed, list) and len(listed) == 1 else asked(listed)
     config = body.get("config")
-    if isinstance(config, Mapping):
+    if isinstance(config, dict):
         body = {**config, **body}
     name = next((one for one in _ASKED if body.get(one) not in _NOTHING), None)
     told = next((body[one] for one in _TOLD if body.get(one)), None)
@@ -131,28 +135,28 @@ def _of_list(values: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     tools: list[Any] = []
     called: set[str] = set()
-    if not any(isinstance(one, Mapping) and _is_message(one) for one in values):
-        if any(isinstance(one, Mapping) and not _is_part(one) for one in values) or not all(
-            isinstance(one, str | Mapping) for one in values
+    if not any(isinstance(one, dict) and _is_message(one) for one in values):
+        if any(isinstance(one, dict) and not _is_part(one) for one in values) or not all(
+            isinstance(one, str | dict) for one in values
         ):
             return [{"role": "user", "content": _json(values)}], {}
-        if any(isinstance(one, Mapping) for one in values):
+        if any(isinstance(one, dict) for one in values):
             return [{"role": "user", "content": values}], {}
     for one in values:
         if isinstance(one, str):
             messages += _text_messages(one)
             continue
-        if not isinstance(one, Mapping):
+        if not isinstance(one, dict):
             continue
         message = _message(one, called)
         content = message.get("content")
-        if message.get("role") == "tool" and isinstance(content, Mapping) and _is_definition(content):
+        if message.get("role") == "tool" and isinstance(content, dict) and _is_definition(content):
             tools.append(content)
             continue
         for call in message.get("tool_calls") or ():
-            if isinstance(call, Mapping):
+            if isinstance(call, dict):
                 inner = call.get("function")
-                called.add(str((inner if isinstance(inner, Mapping) else call).get("name")))
+                called.add(str((inner if isinstance(inner, dict) else call).get("name")))
         messages.append(message)
     return messages, {"tools": tools} if tools else {}
 
@@ -161,12 +165,14 @@ def _message(raw: Mapping[str, Any], called: Iterable[str]) -> dict[str, Any]:
     """A message with a role that is known, out of LangChain's ways of writing one or any other."""
     kind = raw.get("type")
     inner = raw.get("kwargs") if kind == "constructor" else raw.get("data")
-    if isinstance(inner, Mapping) and "content" in inner:
+    if isinstance(inner, dict) and "content" in inner:
         named = raw.get("id")
         kind = named[-1] if kind == "constructor" and isinstance(named, list) and named else kind
         raw = inner
-    message = {name: value for name, value in raw.items() if name != "type"}
     role = raw.get("role")
+    if role in _PLAIN and kind is None and "additional_kwargs" not in raw:
+        return dict(raw)
+    message = {name: value for name, value in raw.items() if name != "type"}
     if isinstance(role, str) and role:
         speaker = _SPEAKERS.get(role.lower())
         # LangChain's JavaScript gives a tool's result the tool's name as its role.
@@ -176,26 +182,26 @@ def _message(raw: Mapping[str, Any], called: Iterable[str]) -> dict[str, Any]:
     else:
         message["role"] = _speaker(kind) or ("assistant" if kind == "message" else "user")
     extra = raw.get("additional_kwargs")
-    if not message.get("tool_calls") and isinstance(extra, Mapping) and extra.get("tool_calls"):
+    if not message.get("tool_calls") and isinstance(extra, dict) and extra.get("tool_calls"):
         message["tool_calls"] = extra["tool_calls"]
     return message
 
 
 def _of_answer(answer: dict[str, Any]) -> Row:
-    for name in ("choices", "candidates", "generations", "outputs", "results"):
+    for name in _LISTED:
         listed = answer.get(name)
-        if isinstance(listed, list) and listed and isinstance(listed[0], Mapping | list):
+        if isinstance(listed, list) and listed and isinstance(listed[0], dict | list):
             first = listed[0][0] if isinstance(listed[0], list) and listed[0] else listed[0]
             return {**_about(answer), **_of_answers([first])}
     about = _about(answer)
     message = unpacked(answer.get("message", answer.get("delta")))
-    if isinstance(message, Mapping):
+    if isinstance(message, dict):
         return {**about, **_of_answer(dict(message))}
     if isinstance(answer.get("output"), list | dict):
         # An item is a part of an answer: its status is not the answer's.
         return {**answered(answer["output"]), **about}
     content = answer.get("content", answer.get("parts"))
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         content = content.get("parts", content)
     if "content" in answer or "parts" in answer or "tool_calls" in answer or "refusal" in answer:
         text = text_of(content) or answer.get("refusal") or None
@@ -210,14 +216,14 @@ def _of_answer(answer: dict[str, Any]) -> Row:
 
 def _of_answers(values: list[Any]) -> Row:
     first = values[0]
-    if len(values) == 1 and isinstance(first, Mapping) and not _is_part(first) and not _is_call(first):
+    if len(values) == 1 and isinstance(first, dict) and not _is_part(first) and not _is_call(first):
         return _of_answer(dict(first))
     if all(isinstance(one, list) for one in values):
         return _of_answers(first) if first else {}
     whole = _put_together(values)
     if whole is not None:
         return _of_answer(whole)
-    if not all(isinstance(one, Mapping) for one in values):
+    if not all(isinstance(one, dict) for one in values):
         texts = [one for one in values if isinstance(one, str)]
         return {"response": "\n".join(texts) if len(texts) == len(values) else _json(values)}
     if any(_is_message(one) for one in values):
@@ -241,8 +247,8 @@ def _of_answers(values: list[Any]) -> Row:
 def _put_together(values: list[Any]) -> dict[str, Any] | None:
     """The answer that a list of a stream's chunks makes; None where it is no such list."""
     first = values[0]
-    kind = str(first.get("type")) if isinstance(first, Mapping) else ""
-    of_chunks = isinstance(first, Mapping) and "choices" in first
+    kind = str(first.get("type")) if isinstance(first, dict) else ""
+    of_chunks = isinstance(first, dict) and "choices" in first
     if not of_chunks and kind != "message_start" and not kind.startswith("response."):
         return None
     stream = streamed.events(values) or []
@@ -255,18 +261,20 @@ def _about(answer: Mapping[str, Any]) -> Row:
     """Model and reason to stop, where the answer itself says them."""
     row: Row = {}
     extra = answer.get("response_metadata")
-    for place in (answer, extra if isinstance(extra, Mapping) else {}):
+    for place in (answer, extra if isinstance(extra, dict) else {}):
+        if _SAYS.isdisjoint(place):
+            continue
         for name in _FINISHED:
             reason = place.get(name)
             reason = reason[0] if isinstance(reason, list) and reason else reason
             if isinstance(reason, str) and reason:
                 row.setdefault("finish_reason", reason)
-        for name in ("model", "model_name", "modelVersion", "model_version"):
+        for name in _MODEL:
             if isinstance(place.get(name), str) and place[name]:
                 row.setdefault("model", place[name])
     if answer.get("object") == "response":
         details = answer.get("incomplete_details")
-        reason = details.get("reason") if isinstance(details, Mapping) else answer.get("status")
+        reason = details.get("reason") if isinstance(details, dict) else answer.get("status")
         if isinstance(reason, str):
             row.setdefault("finish_reason", {"completed": "stop", "max_output_tokens": "length"}.get(reason, reason))
     return row
@@ -297,7 +305,7 @@ def _is_message(value: Mapping[str, Any]) -> bool:
         return True
     kind = value.get("type")
     inner = value.get("kwargs") if kind == "constructor" else value.get("data")
-    if isinstance(inner, Mapping) and "content" in inner and (kind == "constructor" or _speaker(kind) is not None):
+    if isinstance(inner, dict) and "content" in inner and (kind == "constructor" or _speaker(kind) is not None):
         return True
     return kind in _ITEMS or ("content" in value and _speaker(kind) is not None)
 
@@ -313,7 +321,7 @@ def _is_call(value: Mapping[str, Any]) -> bool:
 
 def _is_definition(content: Mapping[str, Any]) -> bool:
     """Whether a tool's message holds no result but the tool's definition, as LangChain's tracer adds them."""
-    return isinstance(content.get("function"), Mapping) or (
+    return isinstance(content.get("function"), dict) or (
         "name" in content and bool({"input_schema", "parameters", "description"} & set(content))
     )
 

@@ -3,7 +3,7 @@
 Names may be in snake case (blob storage, ClickHouse) or in camel case (the UI's exports, the API). Only observations of
 type GENERATION are exchanges. In the older tables the user stands on the trace: traces and spans are read for what they
 tell of the generations in them. `user_id` is whatever the application sent, so a customer named in the metadata goes
-before it. `events_core` keeps 200 characters of a text; such texts are left out: strangers share their beginnings.
+before it. `events_core` keeps 200 characters of a text: JSON that was cut there is left out, and said.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from stillwatch.sources.registry import Document, Format, Row, register
 CUT_CHARACTERS = 200
 """Of input and output in `events_core`, by the definition of its view."""
 
-CUT_NOTE = "texts are cut at 200 characters, as in events_core, and left out: export events_full"
+CUT_NOTE = "messages are cut at 200 characters, as in events_core, and left out: export events_full"
 NO_ACCOUNT = (
     "names no account: neither it nor its trace has a user (have the application set user_id; export traces too)"
 )
@@ -73,12 +73,12 @@ def parse(document: Document) -> Iterator[Row]:
 
 def sniff(document: Document) -> float:
     """Sure with a type of observation among Langfuse's columns, or with a trace's."""
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         return 0.0
     listed = _listed(document)
     if listed is None:
         return _sureness(document)
-    page = [_sureness(one) for one in listed[:5] if isinstance(one, Mapping)]
+    page = [_sureness(one) for one in listed[:5] if isinstance(one, dict)]
     return sum(page) / len(page) if page else 0.0
 
 
@@ -162,12 +162,12 @@ def _exchange(record: Mapping[str, Any]) -> Row:
         answer["response"] = None
     row |= answer
     row |= usage_of(record)
-    session = record.get("session_id") or row.get("session_id")
+    session = row.pop("session_id")
     row |= {
         "exchange_id": record.get("span_id") or record.get("id"),
         "requested_at": record.get("start_time"),
         "model": model_of(record, parameters, body, told, answer),
-        "session_id": session,
+        "session_id": record.get("session_id") or None,
         "messages": messages,
         "tools": tools_of(record, body, parameters),
         "max_tokens": next(
@@ -181,7 +181,7 @@ def _exchange(record: Mapping[str, Any]) -> Row:
     if row.get("finish_reason") is None:
         row["finish_reason"] = told.get("finish_reason") or parameters.get("finishReason")
     # What the trace says of its session and of whose it is goes before what only the call says.
-    otherwise = {name: value for name, value in (("account_id", user), ("session_id", trace)) if value}
+    otherwise = {name: value for name, value in (("account_id", user), ("session_id", session or trace)) if value}
     return {**row, "link": Link(None, above=None if trace is None else str(trace), otherwise=otherwise)}
 
 
@@ -206,7 +206,7 @@ def _records(document: Document) -> Iterator[Mapping[str, Any]]:
     """The records of a page or a downloaded trace, or the one that the document is, names in snake case."""
     listed = _listed(document)
     for one in [document] if listed is None else listed:
-        if not isinstance(one, Mapping):
+        if not isinstance(one, dict):
             raise BadRecord("is no record of a Langfuse export")
         yield _renamed(one)
 
@@ -219,12 +219,12 @@ def _renamed(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _listed(document: Mapping[str, Any]) -> list[Any] | None:
     data, below = document.get("data"), document.get("observations")
-    if isinstance(data, list) and isinstance(document.get("meta"), Mapping):
+    if isinstance(data, list) and isinstance(document.get("meta"), dict):
         return data
-    if isinstance(below, list) and below and all(isinstance(one, Mapping) for one in below):
+    if isinstance(below, list) and below and all(isinstance(one, dict) for one in below):
         trace = document.get("trace")
         own = {name: value for name, value in document.items() if name not in ("observations", "scores")}
-        return [trace if isinstance(trace, Mapping) else own, *below]
+        return [trace if isinstance(trace, dict) else own, *below]
     return None
 
 
@@ -241,13 +241,15 @@ def _kind(record: Mapping[str, Any]) -> str | None:
 
 
 _TRACE = frozenset(("user_id", "session_id", "bookmarked", "public", "tags", "release", "project_id", "html_path"))
-_OBSERVATION = frozenset(
+_ONLY_TRACES = frozenset(("bookmarked", "public", "tags", "release", "html_path"))
+_ONLY_OBSERVATIONS = frozenset(
     (
-        "span_id", "parent_span_id", "parent_observation_id", "start_time", "end_time", "project_id", "level",
-        "status_message", "completion_start_time", "provided_model_name", "model_parameters", "usage_details",
-        "provided_usage_details", "cost_details", "prompt_version", "environment", "trace_name",
+        "span_id", "parent_span_id", "parent_observation_id", "project_id", "status_message", "completion_start_time",
+        "provided_model_name", "model_parameters", "usage_details", "provided_usage_details", "cost_details",
+        "prompt_version", "trace_name",
     )
 )  # fmt: skip
+"""Columns that hardly anybody else has."""
 
 
 def _sureness(document: Mapping[str, Any]) -> float:
@@ -256,14 +258,18 @@ def _sureness(document: Mapping[str, Any]) -> float:
     if kind is None:
         return 0.0
     if kind in KINDS:
-        marks = len(_OBSERVATION & set(record))
-        return 0.0 if "trace_id" not in record else 0.95 if marks >= 6 else 0.8 if marks >= 3 else 0.0
-    return 0.9 if kind == "trace" or "trace_id" in record or kind == "manifest" else 0.0
+        marks = len(_ONLY_OBSERVATIONS & set(record))
+        return 0.0 if "trace_id" not in record or marks < 2 else 0.95 if marks >= 4 else 0.8
+    if kind == "trace":
+        return 0.9 if len(_ONLY_TRACES & set(record)) >= 2 else 0.4
+    return 0.9 if "trace_id" in record or kind == "manifest" else 0.0
 
 
 def _is_cut(value: Any) -> bool:
-    """Whether a text has the length at which `events_core` cuts, and is no JSON that happens to have it."""
-    return isinstance(value, str) and len(value) == CUT_CHARACTERS and isinstance(unpacked(value), str)
+    """Whether a text is JSON that ends at the length at which `events_core` cuts."""
+    if not isinstance(value, str) or len(value) != CUT_CHARACTERS:
+        return False
+    return value.lstrip()[:1] in ("{", "[") and isinstance(unpacked(value), str)
 
 
 def _definition(name: str) -> dict[str, Any]:

@@ -58,7 +58,9 @@ def identity(told: Mapping[str, Any], user: Any) -> Row:
     account = next((told[name] for name in _ACCOUNT if told.get(name) not in (None, EVERYBODY)), None)
     email = _pick(told, _EMAIL)
     sdk = sorted(name for name in told if name.startswith("x_stainless_"))
-    fingerprint = next((one for mark in ("ja4", "ja3") for one in sorted(told) if mark in one.split("_")), None)
+    marked = sorted(
+        (name for name in told if "ja4" in name or "ja3" in name), key=lambda name: ("ja4" not in name, name)
+    )
     return {
         "account_id": account,
         "end_user_id": _pick(told, _END_USER) or (user if account is not None and account != user else None),
@@ -68,7 +70,7 @@ def identity(told: Mapping[str, Any], user: Any) -> Row:
         "ip": clean_address(_pick(told, _ADDRESS)),
         "country": _pick(told, ("country", "country_code")),
         "client": _pick(told, _CLIENT),
-        "client_fingerprint": None if fingerprint is None else told[fingerprint],
+        "client_fingerprint": told[marked[0]] if marked else None,
         "platform": _pick(told, _PLATFORM),
         "session_id": _pick(told, _SESSION),
         "sdk": "; ".join(f"{name.replace('_', '-')}={told[name]}" for name in sdk) or None,
@@ -94,7 +96,7 @@ def told_of(record: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if known in _NESTED:
             inner = unpacked(value)
-            if isinstance(inner, Mapping):
+            if isinstance(inner, dict):
                 later.append(inner)
         elif (found := _single(value)) is not None:
             told.setdefault(known, found)
@@ -203,8 +205,8 @@ def status_of(record: Mapping[str, Any], told: Mapping[str, Any]) -> int | None:
 def as_map(value: Any) -> dict[str, Any]:
     """A map, as an object, as JSON in a string, or as the pairs that Parquet makes of it; {} where it is none."""
     value = unpacked(value)
-    if isinstance(value, Mapping):
-        return {str(name): one for name, one in value.items()}
+    if isinstance(value, dict):
+        return value
     if isinstance(value, list):
         return {_text(one[0]): _text(one[1]) for one in value if isinstance(one, tuple) and len(one) == 2}
     return {}
@@ -225,7 +227,10 @@ def _single(value: Any) -> Any:
 
 
 def _pick(told: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((told[name] for name in names if name in told), None)
+    for name in names:
+        if name in told:
+            return told[name]
+    return None
 
 
 def _count(value: Any) -> int | None:

@@ -425,22 +425,22 @@ class TestTexts:
         assert [row.get(name) for name in ("prompt", "system_prompt", "response", "turns")] == [None] * 4
 
     def test_texts_that_events_core_cut_are_left_out(self, tmp_path: Path) -> None:
-        """200 characters of a longer text are no text, and it is said; whole JSON of that length is."""
+        """JSON that ends after 200 characters is no text, and it is said; whole JSON of that length, and text, are."""
         long = json.dumps([{"role": "user", "content": "word " * 100}])
         whole = json.dumps([{"role": "user", "content": ""}])
         whole = whole.replace('""', '"' + "x" * (200 - len(whole)) + '"')
         documents = [
-            event(0, input=long[:200], output="word " * 40),
+            event(0, input=long[:200], output=long[:200]),
             event(1, input=long),
             event(2, input=whole),
             event(3, input="é" * 200),
         ]
         outcome = read(write_lines(tmp_path / "core.jsonl", documents))
         rows = [outcome.row(f"span-{i}") for i in range(4)]
-        assert [row["prompt"] is None for row in rows] == [True, False, False, True]
+        assert [row["prompt"] is None for row in rows] == [True, False, False, False]
         assert [row["response"] for row in rows] == [None, "Paris.", "Paris.", "Paris."]
         assert rows[0]["input_tokens"] == 40
-        assert any(f"{CUT_NOTE} (2 records)" in said for said in outcome.said)
+        assert any(f"{CUT_NOTE} (1 records)" in said for said in outcome.said)
 
     @pytest.mark.parametrize("text", ["redacted-by-litellm", "<truncated due to size exceeding limit>"])
     def test_what_was_taken_out_is_absent(self, text: str) -> None:
