@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+BENCH := .venv-bench
+PIP_BENCH := $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check fast slow format bench lock clean setup setup-dev debian
 
@@ -26,8 +28,8 @@ format: setup-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup-dev $(STAMP)-bench ## every ratio that the documents name, measured here
-	$(BIN)/python benchmarks/run.py
+bench: $(BENCH)/.stamp ## its own speed on this machine, beside peers'
+	$(BENCH)/bin/stillwatch bench
 
 setup: $(STAMP)-run
 setup-dev: $(STAMP)-dev
@@ -48,8 +50,14 @@ $(STAMP)-dev: locks/dev.txt $(STAMP)-run
 	$(PIP) install --require-hashes -r locks/dev.txt
 	@touch $@
 
-$(STAMP)-bench: pyproject.toml $(STAMP)-dev
-	$(PIP) install "$$($(BIN)/python tools/extra.py bench)" || $(PIP) install $$($(BIN)/python tools/extra.py bench)
+# Peers have an environment of their own, since not all of them live with the newest Arrow. One of them comes as source
+# only: what builds it is locked as well, and has to be there first.
+$(BENCH)/.stamp: locks/bench.txt locks/bench-build.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(BENCH)
+	$(PIP_BENCH) install --require-hashes -r locks/bench-build.txt
+	$(PIP_BENCH) install --require-hashes --no-build-isolation --use-pep517 -r locks/bench.txt
+	$(PIP_BENCH) install --no-deps --no-build-isolation -e .
+	$(BENCH)/bin/stillwatch warm
 	@touch $@
 
 debian: ## what some tests need from Debian; where it cannot be had they are skipped, and say so
@@ -59,4 +67,4 @@ lock: setup-dev ## new versions within the ranges of pyproject.toml
 	sh tools/lock.sh
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

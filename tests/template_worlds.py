@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from stillwatch.benchmark.texts import exchanges_of
 from stillwatch.engine.parts import part_path, write_table
 from stillwatch.fingerprint.record import fingerprint
-from stillwatch.schema import EXCHANGE
 
 _SYLLABLES = (
     "ba",
@@ -104,52 +103,7 @@ def write_fingerprints(
     for number, first in enumerate(range(0, len(order), part)):
         rows = list(order[first : first + part])
         chosen = [sent[i] for i in rows]
-        columns = {
-            "exchange_id": pa.array([f"e{i}" for i in rows]),
-            "requested_at": pa.array(
-                [1_700_000_000_000_000 + i * 1_000_000 for i in rows], EXCHANGE.field("requested_at").type
-            ),
-            "account_id": pa.array([s.account for s in chosen]),
-            "model": pa.array(["m"] * len(rows)),
-            "prompt": pa.array([s.prompt for s in chosen], pa.string()),
-            "system_prompt": pa.array([s.system for s in chosen], pa.string()),
-        }
-        arrays = [columns.get(f.name, pa.nulls(len(rows), f.type)) for f in EXCHANGE]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=EXCHANGE)
+        texts = [pa.array([getattr(s, name) for s in chosen], pa.string()) for name in ("prompt", "system", "account")]
+        batch = exchanges_of(*texts, np.array(rows, np.int64))
         prints = fingerprint(batch, np.array(rows, np.int64), threads=1)
         write_table(pa.Table.from_batches([prints]), part_path(folder, number))
-
-
-def labels(out: Path, n: int) -> list[int | None]:
-    """The template of each position, None for none."""
-    table = pq.read_table(out / "exchange_template.parquet")
-    found: list[int | None] = [None] * n
-    for position, template in zip(table["position"].to_pylist(), table["template"].to_pylist(), strict=True):
-        found[position] = template
-    return found
-
-
-def purity(truth: Sequence[int], found: Sequence[int | None]) -> float:
-    """Of the exchanges in templates, the share whose mould is their template's commonest; texts of their own count."""
-    return _agreement(
-        [(f, t if t >= 0 else -1 - i) for i, (t, f) in enumerate(zip(truth, found, strict=True)) if f is not None]
-    )
-
-
-def poured_purity(truth: Sequence[int], found: Sequence[int | None]) -> float:
-    """As `purity`, of the exchanges poured from a mould alone: for texts that hold unknown moulds of their own."""
-    return _agreement([(f, t) for t, f in zip(truth, found, strict=True) if f is not None and t >= 0])
-
-
-def completeness(truth: Sequence[int], found: Sequence[int | None]) -> float:
-    """Of the exchanges poured from a mould, the share that is in their mould's commonest template; in none is alone."""
-    pairs = enumerate(zip(truth, found, strict=True))
-    return _agreement([(t, f if f is not None else ("alone", i)) for i, (t, f) in pairs if t >= 0])
-
-
-def _agreement(pairs: Sequence[tuple[object, object]]) -> float:
-    counts: dict[object, dict[object, int]] = {}
-    for group, value in pairs:
-        inner = counts.setdefault(group, {})
-        inner[value] = inner.get(value, 0) + 1
-    return sum(max(inner.values()) for inner in counts.values()) / max(1, len(pairs))

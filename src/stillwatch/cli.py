@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "formats": ("formats:formats", "List the log formats, and what each can support."),
     "range": ("range_:range_", "Write a labelled world's logs, to see what a scan would find."),
     "evaluate": ("evaluate:evaluate", "Score a scan against the truth of a labelled world."),
+    "bench": ("bench:bench", "Measure its own speed on this machine, beside peers."),
 }
 """Command -> where it is, and its line in the help."""
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from template_real import pour_real
-from template_worlds import Sent, completeness, labels, pour, poured_purity, purity, words, write_fingerprints
+from template_worlds import Sent, pour, words, write_fingerprints
 
+from stillwatch.benchmark.agreement import completeness, labels, poured_purity, purity
 from stillwatch.templates.find import find_templates
 
 

@@ -15,7 +15,11 @@ GROUND = {"schema", "errors", "engine"}
 STEPS = ["sources", "fingerprint", "templates", "profiles", "links", "networks", "campaigns", "report", "scan"]
 """Each may import those before it, and the ground floor."""
 
-BESIDE = {"traffic_range": {"sources"}, "evaluate": {"sources", "campaigns"}}
+BESIDE = {
+    "traffic_range": {"sources"},
+    "evaluate": {"sources", "campaigns"},
+    "benchmark": {"sources", "fingerprint", "templates", "traffic_range"},
+}
 """What measures detection is no part of it: it reads the same tables, and no step knows it."""
 
 

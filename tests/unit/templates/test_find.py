@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from template_worlds import Sent, labels, words, write_fingerprints
+from template_worlds import Sent, words, write_fingerprints
 
+from stillwatch.benchmark.agreement import labels
 from stillwatch.errors import OutputError
 from stillwatch.schema import EXCHANGE_TEMPLATE, TEMPLATE
 from stillwatch.templates.find import find_templates

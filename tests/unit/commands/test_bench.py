@@ -1,0 +1,81 @@
+"""Its own speed, at a hundredth of the size: every figure is there, and what is wrong is seen beside what is fast."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch.benchmark import measured
+from stillwatch.cli import run
+
+TINY = ("--scale", "0.01", "--quiet")
+
+
+def _measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Measurement -> method -> figures, as `--json` prints them."""
+    assert run(["bench", *arguments, *TINY, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["machine"]["cores"] >= 1
+    return {one["name"]: {row.pop("method"): row for row in one["rows"]} for one in document["measured"]}
+
+
+def test_sketches_have_an_error_and_a_ratio_to_one_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sketch's error is that of 128 bins, a record holds the same sketch, and one pass over the bytes is faster."""
+    rows = _measured(capsys, "sketch")["sketch"]
+    alone, record, one_pass = (rows[name] for name in list(rows)[:3])
+    assert 0.02 < (alone["error"] or 0) < 0.045
+    assert record["error"] == alone["error"]
+    assert one_pass["error"] is None
+    assert alone["times"] == 1
+    assert 0 < (one_pass["times"] or 0) < 1 < (record["times"] or 0)
+
+
+def test_reading_and_grouping(capsys: pytest.CaptureFixture[str]) -> None:
+    """Several measurements in one run, in order: a log's rows beside DuckDB's, and groups beside the moulds."""
+    found = _measured(capsys, "grouping", "reading")
+    assert list(found) == ["reading", "grouping"]
+    assert [*found["reading"]] == ["stillwatch", "DuckDB read_json"]
+    assert all((row["rows_per_second"] or 0) > 0 for row in found["reading"].values())
+    ours = found["grouping"]["stillwatch"]
+    assert (ours["purity"] or 0) > 0.95
+    assert (ours["completeness"] or 0) > (found["grouping"]["sketch buckets"]["completeness"] or 0)
+
+
+def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that is not there is named, with how to get it, and nothing of it is shown."""
+    monkeypatch.setattr(measured.importlib.util, "find_spec", lambda name: None)
+    assert run(["bench", "grouping", *TINY]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not installed: drain3" in said
+    assert "make bench" in said
+
+
+def test_prompts_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder's prompts are sketched in place of the range's; a folder without any is an error that says so."""
+    assert run(["bench", "sketch", "--corpus", str(tmp_path), *TINY]) == 1
+    assert "no prompts" in capsys.readouterr().err
+    texts = [" ".join(f"word{chr(97 + (i * j) % 26)}" for j in range(60)) for i in range(40)]
+    pq.write_table(pa.table({"prompt": texts}), tmp_path / "prompts.parquet")
+    rows = _measured(capsys, "sketch", "--corpus", str(tmp_path))["sketch"]
+    assert all((row["mb_per_second"] or 0) > 0 for row in rows.values())
+
+
+@pytest.mark.parametrize("wrong", [["--scale", "0"], ["speed"]])
+def test_wrong_usage(wrong: list[str]) -> None:
+    """A size of nothing and a measurement that is none are wrong usage."""
+    assert run(["bench", *wrong]) == 2
+
+
+@pytest.mark.slow
+def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step of a scan has seconds and a peak of memory, and the whole is their sum."""
+    assert run(["bench", "scan", "--scale", "0.2", "--quiet", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["measured"][0]["rows"]
+    steps, whole = rows[:-2], rows[-2]
+    assert {"reading, fingerprinting", "templates", "campaigns"} <= {row["method"] for row in steps}
+    assert whole["seconds"] == pytest.approx(sum(row["seconds"] for row in steps))
+    assert all(0 < row["peak_memory_mb"] <= whole["peak_memory_mb"] for row in steps)
