@@ -153,7 +153,10 @@ def _of_list(values: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         if message.get("role") == "tool" and isinstance(content, dict) and _is_definition(content):
             tools.append(content)
             continue
-        for call in message.get("tool_calls") or ():
+        calls = message.get("tool_calls")
+        if not isinstance(calls, list):
+            message.pop("tool_calls", None)
+        for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
                 inner = call.get("function")
                 called.add(str((inner if isinstance(inner, dict) else call).get("name")))
@@ -177,7 +180,7 @@ def _message(raw: Mapping[str, Any], called: Iterable[str]) -> dict[str, Any]:
         speaker = _SPEAKERS.get(role.lower())
         # LangChain's JavaScript gives a tool's result the tool's name as its role.
         message["role"] = speaker or ("tool" if role in called else role)
-    elif kind in _ITEMS and "content" not in raw:
+    elif isinstance(kind, str) and kind in _ITEMS and "content" not in raw:
         return dict(raw)
     else:
         message["role"] = _speaker(kind) or ("assistant" if kind == "message" else "user")
@@ -248,13 +251,21 @@ def _put_together(values: list[Any]) -> dict[str, Any] | None:
     """The answer that a list of a stream's chunks makes; None where it is no such list."""
     first = values[0]
     kind = str(first.get("type")) if isinstance(first, dict) else ""
-    of_chunks = isinstance(first, dict) and "choices" in first
+    of_chunks = "choices" in first if isinstance(first, dict) else False
+    if of_chunks and not all(isinstance(one, dict) and _has_choices(one) for one in values):
+        return None
     if not of_chunks and kind != "message_start" and not kind.startswith("response."):
         return None
     stream = streamed.events(values) or []
     if of_chunks:
         return streamed.chat_completion(stream)
     return streamed.message(stream) if kind == "message_start" else streamed.response(stream)
+
+
+def _has_choices(chunk: Mapping[str, Any]) -> bool:
+    # The last chunk may have none, only the usage.
+    choices = chunk.get("choices", [])
+    return isinstance(choices, list) and all(isinstance(one, dict) for one in choices)
 
 
 def _about(answer: Mapping[str, Any]) -> Row:
@@ -307,7 +318,7 @@ def _is_message(value: Mapping[str, Any]) -> bool:
     inner = value.get("kwargs") if kind == "constructor" else value.get("data")
     if isinstance(inner, dict) and "content" in inner and (kind == "constructor" or _speaker(kind) is not None):
         return True
-    return kind in _ITEMS or ("content" in value and _speaker(kind) is not None)
+    return isinstance(kind, str) and (kind in _ITEMS or ("content" in value and _speaker(kind) is not None))
 
 
 def _is_part(value: Mapping[str, Any]) -> bool:

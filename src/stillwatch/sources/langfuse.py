@@ -311,7 +311,7 @@ LANGFUSE = register(
                 ),
                 "input",
             ),
-            "tools": "tool_definitions, or tools in input",
+            "tools": "tools in input, or tool_definitions",
             "max_tokens": "model_parameters",
             "temperature": "model_parameters",
             "input_tokens": "usage_details: all that is input, cached tokens too",

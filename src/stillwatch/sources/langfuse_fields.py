@@ -26,14 +26,14 @@ _ACCOUNT = (
 _USER = ("langfuse_user_id", "langfuse_trace_user_id", "user_id")
 _END_USER = ("end_user_id", "end_user", "user_api_key_end_user_id")
 _ORGANISATION = ("org_id", "organization_id", "organisation_id", "user_api_key_org_id")
-_API_KEY = ("api_key_id", "key_id", "api_key_hash", "key_hash", "user_api_key_hash")
+_API_KEY = ("api_key_id", "api_key_hash", "user_api_key_hash")
 _EMAIL = ("email_domain", "user_email", "email", "user_api_key_user_email")
 _ADDRESS = (
     "client_ip", "ip", "ip_address", "client_address", "source_ip", "requester_ip_address", "x_forwarded_for",
     "cf_connecting_ip", "x_real_ip", "remote_addr",
 )  # fmt: skip
 _CLIENT = ("user_agent", "user_agent_original")
-_PLATFORM = ("platform", "provider", "custom_llm_provider", "ls_provider", "gen_ai_provider_name", "gen_ai_system")
+_PLATFORM = ("provider", "custom_llm_provider", "ls_provider", "gen_ai_provider_name", "gen_ai_system")
 _SESSION = ("langfuse_session_id", "session_id", "conversation_id", "gen_ai_conversation_id", "thread_id")
 _NESTED = frozenset(
     ("attributes", "headers", "request_headers", "requester_metadata", "requester_custom_headers", "metadata")
@@ -123,12 +123,10 @@ def snake(name: str) -> str:
 
 
 def tools_of(record: Mapping[str, Any], body: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str] | None:
-    """Names of the tools offered: of Langfuse's own column, else of the request. body: the request's, if it had one."""
-    defined = as_map(record.get("tool_definitions"))
-    if defined:
-        return list(defined)
+    """Names of the tools offered: of the request, else of Langfuse's own column. body: the request's, if it had one."""
     offered = (body.get("tools"), body.get("functions"), parameters.get("tools"), parameters.get("functions"))
-    return tool_names(next((one for one in offered if one is not None), None))
+    names = tool_names(next((one for one in offered if one is not None), None))
+    return names or list(as_map(record.get("tool_definitions"))) or names
 
 
 def model_of(

@@ -42,6 +42,7 @@ class Place:
 def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
     """The places that LOGS stand for, in the order given, folders and globs sorted by name, each once.
 
+    Files of traces go before the files of observations that belong to them.
     Raises: MissingSource for a path that is not there; InputError where a folder or glob holds no logs.
     """
     places: list[Place] = []
@@ -126,6 +127,7 @@ def _traces_first(places: list[Place]) -> list[Place]:
     for place, (table, rest) in zip(places, tables, strict=True):
         if table == "observations":
             out.update(dict.fromkeys((*alone, *pairs.get(rest, ()))))
+            alone = []
         out.setdefault(place)
     return list(out)
 

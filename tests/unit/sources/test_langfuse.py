@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from log_samples import Outcome, exchange, read, write_lines
 
 from stillwatch.errors import BadRecord, InputError
@@ -233,6 +235,14 @@ class TestShapes:
         self.check(outcome, "obs-2", session_id="s-1")
         assert sum("hold no exchange" in said for said in outcome.said) == 3
 
+    @pytest.mark.parametrize(
+        "names", [("lf-observations.json", "lf-traces.json"), ("2-observations.csv.json", "9/traces/1.json")]
+    )
+    def test_traces_go_first_in_whatever_order_they_are_named(self, tmp_path: Path, names: tuple[str, str]) -> None:
+        """A user names his files as they come."""
+        files = [write_lines(tmp_path / name, [one]) for name, one in zip(names, (observation(), trace()), strict=True)]
+        self.check(read(*files), "obs-0", session_id="s-1")
+
     def test_a_manifest_and_scores_hold_no_exchange(self, tmp_path: Path) -> None:
         """What else lies in an export is passed over, whatever Langfuse names it."""
         score = {"id": "s", "trace_id": "t", "name": "good", "value": 1, "source": "EVAL", "data_type": "NUMERIC",
@@ -448,6 +458,23 @@ class TestTexts:
         row = one(event(input=text, output=text))
         assert (row.get("prompt"), row.get("response")) == (None, None)
         assert one(event(input=[{"role": "user", "content": text}])).get("prompt") is None
+
+
+NAMES = """role content type text parts tool_calls function messages input output choices message delta candidates
+kwargs data id system tools additional_kwargs generations signature object finish_reason""".split()
+WORDS = "x { user tool ai constructor text tool_use message message_start response.created response".split()
+JSON = st.recursive(
+    st.sampled_from([None, True, 0, 1.5, 2**70, "", '{"a": 1}', "S" * 80, *WORDS]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(asked=JSON, answered=JSON)
+def test_no_text_keeps_its_exchange_out_of_a_scan(asked: Any, answered: Any) -> None:
+    """What a caller may have sent is read or left out, and never raises: nobody hides by an odd message."""
+    assert one(event(input=asked, output=answered))["exchange_id"] == "span-0"
 
 
 class TestCounts:
