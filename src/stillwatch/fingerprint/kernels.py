@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from stillwatch.fingerprint.machine import trailing_zeros
 from stillwatch.fingerprint.words import (
@@ -41,6 +42,9 @@ SHINGLE_OUT = U(pow(int(BASE), SHINGLE_WORDS, 2**64))
 
 BINS = 128
 EMPTY_BIN = np.uint32(0xFFFFFFFF)
+
+MOSTLY_FULL = 80
+"""From so many full bins on it takes less time to search for each empty one than to offer every full one to all."""
 
 CHUNK_LEAST, CHUNK_MOST = 3, 24
 CHUNK_BOUNDARY = U(2**64 // 5)
@@ -85,28 +89,42 @@ def make_ranks() -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
     return ranks
 
 
+def make_orders(ranks: np.ndarray[tuple[int, int], np.dtype[np.uint16]]) -> NDArray[np.uint8]:
+    """The same as lists: the bins in each bin's own order, itself first. Shapes: (BINS, BINS) uint8, [j, rank]."""
+    return np.argsort(ranks, axis=0).T.astype(np.uint8)
+
+
 @njit(cache=True, nogil=True)
-def fill_bins(smallest, ranks, best, out):  # type: ignore[no-untyped-def]
-    """The low byte of every bin's smallest hash; an empty bin takes that of the first full one in its own order."""
-    best[:] = np.uint16(0xFFFF)
-    full = 0
+def fill_bins(smallest, ranks, orders, full, best, out):  # type: ignore[no-untyped-def]
+    """The low byte of every bin's smallest hash; an empty bin takes that of the first full one in its own order.
+
+    Shapes: smallest (BINS,) uint32; ranks, orders of `make_ranks` and `make_orders`; out (BINS,) uint8.
+    Room: full (BINS + 1,) int64, best (BINS,) uint16.
+    """
+    n_full = 0
     for i in range(BINS):
-        full += smallest[i] != EMPTY_BIN
-    if full == 0:
+        full[n_full] = i
+        n_full += smallest[i] != EMPTY_BIN
+        out[i] = np.uint8(smallest[i])
+    if n_full == 0:
         out[:] = 0
-        return
-    if full == BINS:
-        for i in range(BINS):
-            out[i] = np.uint8(smallest[i])
-        return
-    for i in range(BINS):
-        if smallest[i] != EMPTY_BIN:
+    elif n_full >= MOSTLY_FULL:
+        for j in range(BINS):
+            if smallest[j] == EMPTY_BIN:
+                rank = 1
+                while smallest[orders[j, rank]] == EMPTY_BIN:
+                    rank += 1
+                out[j] = np.uint8(smallest[orders[j, rank]])
+    else:
+        best[:] = np.uint16(0xFFFF)
+        for k in range(n_full):
+            i = full[k]
             value = np.uint16(smallest[i] & np.uint32(0xFF))
             row = ranks[i]
             for j in range(BINS):
                 best[j] = min(best[j], np.uint16(row[j] | value))
-    for j in range(BINS):
-        out[j] = np.uint8(best[j])
+        for j in range(BINS):
+            out[j] = np.uint8(best[j])
 
 
 @njit(cache=True, nogil=True)
@@ -247,14 +265,14 @@ def _last_words(ring, count, wanted):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def prompt_rows(  # type: ignore[no-untyped-def]
-    data, offsets, valid, first_row, last_row, ranks, keys, phrase_bits, ending, shape_bits,
+    data, offsets, valid, first_row, last_row, ranks, orders, keys, phrase_bits, ending, shape_bits,
     hashes, counts, scripts, markers, chunks, sketches, projections,
 ):  # fmt: skip
     """Fill the prompt columns of rows [first_row, last_row).
 
-    Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool; ranks of `make_ranks`; keys, phrase_bits, ending
-    of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64: all words, head, tail;
-    counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64;
+    Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool; ranks, orders of `make_ranks` and `make_orders`;
+    keys, phrase_bits, ending of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64: all
+    words, head, tail; counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64;
     sketches (n, 128) uint8; projections (n, 64) int8.
     """
     folded = np.zeros(SEGMENT + 128, np.uint8)
@@ -262,7 +280,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
     starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
     room = np.zeros(WORD_BYTES + 8, np.uint8)
     words, moulds = np.zeros(16, np.uint64), np.zeros(16, np.uint64)
-    smallest, best = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16)
+    smallest, best, full = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16), np.empty(BINS + 1, np.int64)
     sums = np.empty(DIMS, np.int64)
     late_hash, late_start = np.empty(32, np.uint64), np.empty(32, np.int64)
     in_script = np.empty(N_SCRIPTS, np.int64)
@@ -369,7 +387,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
                 chunks[row, i] = U(0)
         if 0 < n_mould < SHINGLE_WORDS:
             _bin(shingle, smallest)
-        fill_bins(smallest, ranks, best, sketches[row])
+        fill_bins(smallest, ranks, orders, full, best, sketches[row])
         quantise(sums, projections[row])
         hashes[row, 0] = mix(all_words ^ U(count))
         hashes[row, 2] = _last_words(moulds, n_mould, END_WORDS)
@@ -431,14 +449,14 @@ def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def sketch_rows(data, offsets, valid, first_row, last_row, ranks, sketches):  # type: ignore[no-untyped-def]
+def sketch_rows(data, offsets, valid, first_row, last_row, ranks, orders, sketches):  # type: ignore[no-untyped-def]
     """Fill the sketches of rows [first_row, last_row) and nothing else. Shapes: as in `prompt_rows`."""
     folded = np.zeros(SEGMENT + 128, np.uint8)
     masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)
     starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
     room = np.zeros(WORD_BYTES + 8, np.uint8)
     moulds = np.zeros(16, np.uint64)
-    smallest, best = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16)
+    smallest, best, full = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16), np.empty(BINS + 1, np.int64)
     source = folded.ctypes.data
     for row in range(first_row, last_row):
         if not valid[row]:
@@ -467,4 +485,4 @@ def sketch_rows(data, offsets, valid, first_row, last_row, ranks, sketches):  # 
                     _bin(shingle, smallest)
         if 0 < n_mould < SHINGLE_WORDS:
             _bin(shingle, smallest)
-        fill_bins(smallest, ranks, best, sketches[row])
+        fill_bins(smallest, ranks, orders, full, best, sketches[row])

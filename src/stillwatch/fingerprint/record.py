@@ -25,8 +25,10 @@ SCRIPTS = (
 
 __all__ = ["MARKERS", "SCRIPTS", "fingerprint", "sketch", "warm"]
 
-Tables = tuple[NDArray[np.uint16], NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]
-"""What the kernel looks up: ranks of bins, phrases' keys, their bits, words that end phrases, bits of shapes."""
+Tables = tuple[
+    NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]
+]
+"""What the kernel looks up: ranks and orders of bins; phrases' keys and bits; words that end phrases; shapes' bits."""
 
 _SHAPES = (
     "code", "json", "numbered_list", "math", "tags", "question", "data_analysis", "base64", "long_line", "slots",
@@ -62,7 +64,8 @@ _LISTS = {"messages": "message_digests", "reasoning_in": "reasoning_in", "reason
 @cache
 def _tables() -> Tables:
     shapes = np.array([1 << MARKERS[name] for name in _SHAPES], np.int64)
-    return (kernels.make_ranks(), *phrase_table(), shapes)
+    ranks = kernels.make_ranks()
+    return (ranks, kernels.make_orders(ranks), *phrase_table(), shapes)
 
 
 def _over_rows(work: Callable[[int, int], None], texts: Texts, threads: int) -> None:
@@ -177,10 +180,10 @@ def sketch(texts: pa.Array, *, threads: int = 1) -> NDArray[np.uint8]:
     """The sketches of texts alone, zeros for nulls. Shapes: (n, SKETCH_BINS) uint8."""
     found = texts_of(texts)
     out = np.zeros((len(texts), SKETCH_BINS), np.uint8)
-    ranks = _tables()[0]
+    ranks, orders = _tables()[:2]
 
     def work(first: int, last: int) -> None:
-        kernels.sketch_rows(found.data, found.offsets, found.valid, first, last, ranks, out)
+        kernels.sketch_rows(found.data, found.offsets, found.valid, first, last, ranks, orders, out)
 
     _over_rows(work, found, threads)
     return out
