@@ -17,7 +17,7 @@ from stillwatch.sources.any_chat import answered, asked, unpacked
 from stillwatch.sources.flat_keys import items, nest
 from stillwatch.sources.joining import Link
 from stillwatch.sources.messages import opaque_blocks, text_of, tool_names
-from stillwatch.sources.otel import all_input, as_parts, is_call, span_of
+from stillwatch.sources.otel import NO_ACCOUNT, all_input, as_parts, is_call, span_of, sureness
 from stillwatch.sources.otlp import Attributes, Record, export, holds_records, records, split
 from stillwatch.sources.registry import Document, Format, Row, register
 from stillwatch.sources.span_identity import (
@@ -60,16 +60,7 @@ def parse(document: Document) -> Iterator[Row]:
 
 def sniff(document: Document) -> float:
     """Sure with a span of kind LLM; undecided between conventions with spans of no kind."""
-    try:
-        sure = 0.0
-        for record in records(document):
-            sure = max(sure, _sureness(record))
-            if sure > 0.9:
-                break
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        # What is put together so oddly is read by nobody; reading it gives the reason.
-        return 0.0
-    return sure
+    return sureness(document, _sureness)
 
 
 def write(rows: Iterable[Row]) -> Iterator[Document]:
@@ -141,6 +132,7 @@ def _call(record: Record, attributes: Attributes) -> Row:
         "cached_tokens": cached,
         "reasoning_tokens": scalar(details_out.get("reasoning")),
         "status": status(record),
+        "no_account": NO_ACCOUNT,
     }
     body = _fill_messages(row, llm, attributes)
     tools = [_object(one).get("tool", one) for one in items(llm.get("tools"))]
@@ -160,7 +152,8 @@ def _fill_messages(row: Row, llm: Mapping[str, Any], attributes: Attributes) -> 
         messages = [message for one in prompts if one for message in asked(one)[0]]
     if not messages and attributes.get("input.value") is not None:
         messages, body = asked(attributes["input.value"])
-    row["messages"] = [] if any(REDACTED in _texts(message) for message in messages) else messages
+    if messages and not any(REDACTED in _texts(message) for message in messages):
+        row["messages"] = messages
     return body
 
 
@@ -259,7 +252,7 @@ def _kind(attributes: Attributes) -> str | None:
     return kind.upper() if isinstance(kind, str) else None
 
 
-def _sureness(record: Record) -> float:
+def _sureness(record: Record) -> float | None:
     kind = _kind(record.attributes)
     if kind == "LLM":
         marks = ("llm.", "input.", "output.")
@@ -269,7 +262,7 @@ def _sureness(record: Record) -> float:
     if any(name.startswith(("gen_ai.", "traceloop.")) for name in record.attributes):
         return 0.0
     # A span of anything: of a trace in which calls may follow, in whatever convention.
-    return 0.5 if record.is_span and record.key is not None and record.name else 0.0
+    return 0.5 if record.is_span and record.key is not None and record.name else None
 
 
 def _flat(prefix: str, messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from stillwatch.errors import BadRecord
@@ -58,8 +59,14 @@ MAX_TOKENS = (
 )  # fmt: skip
 TEMPERATURE = ("gen_ai.request.temperature", "llm.request.temperature", "llm.temperature")
 
+LOOKED_AT = 100
+"""Records of a document at most when its format is told."""
+
 _SHORT_ID = re.compile(r"^(?:chat)?cmpl-\d{1,6}$")
 """A local server's random number: a log of a day repeats it."""
+
+NO_ACCOUNT = "names no account: set user.id on the span of the call, or on one above it"
+NO_CALL = "is a message of a call that does not stand near it in this file: export spans, or whole calls as events"
 
 _AROUND = frozenset(("workflow", "task", "agent", "tool"))
 
@@ -79,16 +86,23 @@ def parse(document: Document) -> Iterator[Row]:
 
 def sniff(document: Document) -> float:
     """Sure with a call in GenAI's names; undecided between conventions with spans that are no calls."""
+    return sureness(document, _sureness)
+
+
+def sureness(document: Document, of_record: Callable[[Record], float | None]) -> float:
+    """How sure a convention is of a document, by its first records.
+
+    of_record: how sure of one; 0.5 of any span, 0 of another convention's, None where the record says nothing.
+    """
     try:
-        sure = 0.0
-        for record in records(document):
-            sure = max(sure, _sureness(record))
-            if sure > 0.9:
-                break
+        told = [one for record in islice(records(document), LOOKED_AT) if (one := of_record(record)) is not None]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         # What is put together so oddly is read by nobody; reading it gives the reason.
         return 0.0
-    return sure
+    own, others = [one for one in told if one > 0.5], told.count(0.0)
+    if own:
+        return max(own) * len(own) / (len(own) + others)
+    return 0.5 if told and not others else 0.0
 
 
 def is_call(attributes: Attributes) -> bool:
@@ -197,7 +211,7 @@ def _rows(record: Record) -> Iterator[Row]:
             attributes = {**inner, **attributes}
     if is_call(attributes):
         row = _call(record, attributes)
-        row["requested_at"], row["status"] = record.at, status(record)
+        row |= {"requested_at": record.at, "status": status(record), "no_account": NO_ACCOUNT}
         otherwise = {**identity(record.resource), "exchange_id": record.key}
         yield {**row, "link": Link(record.key, "span", above=record.above, otherwise=otherwise)}
     elif str(attributes.get("openinference.span.kind")).upper() == "LLM":
@@ -209,6 +223,7 @@ def _rows(record: Record) -> Iterator[Row]:
 def _of_log(record: Record) -> Iterator[Row]:
     otherwise = {**identity(record.resource), "exchange_id": record.key, "requested_at": record.at}
     if is_content_event(record.name):
+        otherwise["no_account"] = NO_CALL
         row = event_row(record.name, record.attributes, record.body)
         if record.key is not None:
             # Of a call's many records each tells a part; the span, or the event of the whole call, tells the rest.
@@ -227,7 +242,7 @@ def _of_log(record: Record) -> Iterator[Row]:
             otherwise["status"] = code
         else:
             row["status"] = code
-        yield {**row, "link": Link(record.key, "details", otherwise=otherwise)}
+        yield {**row, "no_account": NO_ACCOUNT, "link": Link(record.key, "details", otherwise=otherwise)}
 
 
 def _call(record: Record, attributes: Attributes) -> Row:
@@ -249,7 +264,7 @@ def _call(record: Record, attributes: Attributes) -> Row:
     return row
 
 
-def _sureness(record: Record) -> float:
+def _sureness(record: Record) -> float | None:
     attributes = record.attributes
     if (record.is_span or record.name == DETAILS) and is_call(attributes):
         return 0.95 if has_content(attributes) else 0.9
@@ -260,7 +275,7 @@ def _sureness(record: Record) -> float:
     if any(name.startswith(("gen_ai.", "traceloop.")) for name in attributes):
         return 0.8
     # A span of anything: of a trace in which calls may follow, in whatever convention.
-    return 0.5 if record.is_span and record.key is not None and record.name else 0.0
+    return 0.5 if record.is_span and record.key is not None and record.name else None
 
 
 def _finished(answer: dict[str, Any], reason: Any) -> dict[str, Any]:

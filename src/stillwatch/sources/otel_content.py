@@ -71,12 +71,16 @@ def fill_content(row: Row, attributes: Attributes, events: Iterable[tuple[str, A
         # Pydantic AI's way of keeping log records where there is no exporter of logs.
         if isinstance(one, Mapping) and is_content_event(str(one.get("event.name"))):
             _add(from_events, event_row(str(one["event.name"]), dict(one), None))
-    messages, notes = _messages(attributes, flat)
-    row["messages"] = messages or from_events.get("more_messages") or []
-    if notes:
-        row["notes"] = notes
+    messages, cut = _messages(attributes, flat)
+    cut = cut or _is_cut(unpacked(attributes.get("gen_ai.output.messages")))
+    messages = messages or from_events.get("more_messages") or []
+    if messages:
+        row["messages"] = messages
+    if cut:
+        row["notes"] = [CUT_NOTE]
     for name, value in (from_events | _answer(attributes, flat)).items():
-        if name not in ("more_messages", "notes") and value is not None:
+        # An empty list is left out: another record of the call may have what this one lacks.
+        if name not in ("more_messages", "notes") and value not in (None, []):
             row[name] = value
     row["tools"] = _tools(attributes, flat)
 
@@ -115,13 +119,12 @@ def unpacked_parts(value: Any) -> Any:
     return value
 
 
-def _messages(attributes: Attributes, flat: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+def _messages(attributes: Attributes, flat: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     messages: list[dict[str, Any]] = []
-    notes: list[str] = []
+    cut = False
     for name in _ASKED:
         if attributes.get(name) not in (None, "", []):
             messages, cut = _asked(attributes[name])
-            notes = [CUT_NOTE] if cut else []
             break
     else:
         for holder in (_object(flat.get("gen_ai")).get("prompt"), _object(flat.get("llm")).get("prompts")):
@@ -132,17 +135,27 @@ def _messages(attributes: Attributes, flat: Mapping[str, Any]) -> tuple[list[dic
         text = text_of(message["content"])
         if text and not any(one.get("role") == "system" and _text(one) == text for one in messages):
             messages = [message, *messages]
-    return messages, notes
+    return messages, cut
 
 
 def _asked(value: Any) -> tuple[list[dict[str, Any]], bool]:
     """The messages of a value, and whether it was cut off."""
     inner = unpacked(value)
     if isinstance(inner, list) and inner and all(isinstance(one, dict) and "role" in one for one in inner):
-        return inner, False
-    if isinstance(inner, str) and inner.startswith(('[{"', '{"role"', '{"messages"')):
+        return [_plain(one) for one in inner], False
+    if _is_cut(inner):
         return [], True
     return asked(inner)[0], False
+
+
+def _plain(message: dict[str, Any]) -> dict[str, Any]:
+    """The message with its text as its content, where it is nothing but one text: half the work of all that follows."""
+    parts = message.get("parts")
+    if isinstance(parts, list) and len(parts) == 1 and "content" not in message and isinstance(parts[0], dict):
+        only = parts[0]
+        if only.get("type") == "text" and len(only) == 2 and isinstance(only.get("content"), str):
+            return {"role": message["role"], "content": only["content"]}
+    return message
 
 
 def _answer(attributes: Attributes, flat: Mapping[str, Any]) -> Row:
@@ -153,7 +166,7 @@ def _answer(attributes: Attributes, flat: Mapping[str, Any]) -> Row:
         spoken = next((one for one in said if _text(one)), said[0])
         row = {"response": _text(spoken) or None, "finish_reason": _string(spoken.get("finish_reason"))}
         row["reasoning_out_blocks"] = list(opaque_blocks(said))
-    elif said is not None and not (isinstance(said, str) and said.startswith('[{"')):
+    elif said is not None and not _is_cut(said):
         row = answered(said)
     if row.get("response") is None:
         value = next((attributes[name] for name in _ANSWERED if attributes.get(name) not in (None, "", [])), None)
@@ -212,6 +225,11 @@ def _add(row: Row, more: Mapping[str, Any]) -> None:
 
 def _text(message: Mapping[str, Any]) -> str:
     return text_of(message.get("content", message.get("parts")))
+
+
+def _is_cut(value: Any) -> bool:
+    """Whether an unpacked value is still JSON of messages: such a string ends in the middle."""
+    return isinstance(value, str) and value.lstrip().startswith(('[{"', '{"role"', '{"messages"'))
 
 
 def _string(value: Any) -> str | None:

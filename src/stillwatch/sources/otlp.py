@@ -22,6 +22,7 @@ _SCOPES = (
     "scopeSpans", "scope_spans", "instrumentationLibrarySpans", "scopeLogs", "scope_logs", "instrumentationLibraryLogs",
 )  # fmt: skip
 _LISTS = ("spans", "logRecords", "log_records")
+_AS_IT_IS = frozenset(("stringValue", "string_value", "boolValue", "bool_value"))
 _SERVER = (2, "2", "SPAN_KIND_SERVER", "SERVER", "SpanKind.SERVER", "server")
 
 
@@ -104,10 +105,10 @@ def split(data: bytes) -> Iterator[bytes] | None:
 
 def any_value(value: Any) -> Any:
     """What a typed value of OTLP holds; a value that is not typed is itself."""
-    if not isinstance(value, Mapping) or len(value) > 1:
-        return None if isinstance(value, Mapping) and not value else value
+    if not isinstance(value, dict) or len(value) > 1:
+        return value
     for kind, inner in value.items():
-        if kind in ("stringValue", "string_value", "boolValue", "bool_value"):
+        if kind in _AS_IT_IS:
             return inner
         if kind in ("intValue", "int_value"):
             return int(inner)
@@ -124,7 +125,7 @@ def any_value(value: Any) -> Any:
 
 def attributes_of(value: Any) -> Attributes:
     """Attributes as a dict: of a list of keys and typed values, or of an object."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(name): one for name, one in value.items() if one is not None}
     return {str(one.get("key")): found for one in _objects(value) if (found := any_value(one.get("value"))) is not None}
 
@@ -202,14 +203,18 @@ _OLDER = (
 )  # fmt: skip
 
 
+_NULL = msgspec.Raw(b"null")
+"""Of a field that may be anything: a type of Raw or None takes nothing but null."""
+
+
 class _Scope(msgspec.Struct):
-    scope: msgspec.Raw | None = None
+    scope: msgspec.Raw = _NULL
     spans: list[msgspec.Raw] | None = None
     logRecords: list[msgspec.Raw] | None = None
 
 
 class _Group(msgspec.Struct):
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = _NULL
     scopeSpans: list[_Scope] | None = None
     scopeLogs: list[_Scope] | None = None
 
@@ -225,9 +230,9 @@ def _pieces(export: _Export) -> Iterator[bytes]:
         (b"resourceLogs", b"scopeLogs", b"logRecords", export.resourceLogs or ()),
     ):
         for group in groups:
-            resource = b"null" if group.resource is None else bytes(group.resource)
+            resource = bytes(group.resource)
             for scope in (group.scopeSpans if inner == b"spans" else group.scopeLogs) or ():
-                about = b"null" if scope.scope is None else bytes(scope.scope)
+                about = bytes(scope.scope)
                 for one in (scope.spans if inner == b"spans" else scope.logRecords) or ():
                     # The record first: a quarantine shows the beginning.
                     yield b'{"%b":[{"%b":[{"%b":[%b],"scope":%b}],"resource":%b}]}' % (
@@ -314,19 +319,19 @@ def _lists(holder: Mapping[str, Any], names: Iterable[str]) -> Iterator[Mapping[
         yield from _objects(holder.get(name))
 
 
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(value, list | tuple):
-        if value is not None:
-            raise TypeError("no list")
-        return
+def _objects(value: Any) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise TypeError("no list")
     for one in value:
-        if not isinstance(one, Mapping):
+        if not isinstance(one, dict):
             raise TypeError("no object")
-        yield one
+    return value
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _first(document: Mapping[str, Any], context: Mapping[str, Any], names: Iterable[str]) -> Any:

@@ -51,6 +51,8 @@ SESSION = (
 COUNTRY = ("geo.country.iso_code", "client.geo.country_iso_code")
 
 _EVERYBODY = "default_user_id"
+_HEADER = "http.request.header."
+_KNOWN = frozenset((*ACCOUNT, *END_USER, *ORGANISATION, *API_KEY, *EMAIL, *ADDRESS, *PEER, *CLIENT, *SESSION, *COUNTRY))
 _STAINLESS = "http.request.header.x-stainless-"
 
 IDENTITY_FILLS = {
@@ -92,6 +94,8 @@ ERRORS = {
 
 def identity(attributes: Attributes, server: bool = False) -> Row:
     """The columns on who called; absent ones are absent. server: whether the span served a client's request."""
+    if _KNOWN.isdisjoint(attributes) and not any(one.startswith(_HEADER) or "ja" in one for one in attributes):
+        return {}
     name = next((one for one in ACCOUNT if scalar(attributes.get(one)) not in (None, _EVERYBODY)), None)
     end_user = first(attributes, END_USER)
     email = first(attributes, EMAIL)
@@ -164,7 +168,11 @@ def write_identity(row: Row) -> dict[str, Any]:
 
 def first(attributes: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     """The first attribute of these that is a single value, and not empty."""
-    return next((found for name in names if (found := scalar(attributes.get(name))) is not None), None)
+    for name in names:
+        value = attributes.get(name)
+        if value is not None and (found := scalar(value)) is not None:
+            return found
+    return None
 
 
 def scalar(value: Any) -> Any:
