@@ -460,9 +460,15 @@ class TestTexts:
         assert one(event(input=[{"role": "user", "content": text}])).get("prompt") is None
 
 
-NAMES = """role content type text parts tool_calls function messages input output choices message delta candidates
-kwargs data id system tools additional_kwargs generations signature object finish_reason""".split()
-WORDS = "x { user tool ai constructor text tool_use message message_start response.created response".split()
+NAMES = [
+    "role", "content", "type", "text", "parts", "tool_calls", "function", "messages", "input", "output", "choices",
+    "message", "delta", "candidates", "kwargs", "data", "id", "system", "tools", "additional_kwargs", "generations",
+    "signature", "object", "finish_reason",
+]  # fmt: skip
+WORDS = [
+    "x", "{", "user", "tool", "ai", "constructor", "text", "tool_use", "message", "message_start", "response.created",
+    "response",
+]  # fmt: skip
 JSON = st.recursive(
     st.sampled_from([None, True, 0, 1.5, 2**70, "", '{"a": 1}', "S" * 80, *WORDS]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
