@@ -38,6 +38,7 @@ KIND = "openinference.span.kind"
 
 _TENANT = ("account_id", "customer_id", "tenant_id", "accountId", "customerId", "tenantId")
 _MEMBERS = {"user_id": "user.id", "userId": "user.id", "session_id": "session.id", "org_id": "organization.id"}
+_TAKEN_APART = ("user", "session", "input", "output", "client", "enduser", "account", "tenant", "organization")
 _REQUEST_IDS = ("request_id", "requestId", "litellm_call_id")
 _HEADER_IDS = ("http.response.header.x-request-id", "http.request.header.x-request-id")
 _ANSWER_ID = re.compile(r'"id":\s*"((?:chatcmpl-|msg_|resp_)[\w-]{16,})"')
@@ -146,7 +147,7 @@ def _call(record: Record, attributes: Attributes) -> Row:
 def _fill_messages(row: Row, llm: Mapping[str, Any], attributes: Attributes) -> Mapping[str, Any]:
     """Put `messages` into a row; the request's body comes back where only that was logged."""
     body: Mapping[str, Any] = {}
-    messages = [_message(_object(one)) for one in items(unpacked(llm.get("input_messages")))]
+    messages = [_message(_object(one)) for one in _listed(llm.get("input_messages"))]
     if not messages:
         prompts = [_object(_object(one).get("prompt", one)).get("text") for one in items(llm.get("prompts"))]
         messages = [message for one in prompts if one for message in asked(one)[0]]
@@ -158,7 +159,7 @@ def _fill_messages(row: Row, llm: Mapping[str, Any], attributes: Attributes) -> 
 
 
 def _fill_answer(row: Row, llm: Mapping[str, Any], attributes: Attributes) -> None:
-    said = [_message(_object(one)) for one in items(unpacked(llm.get("output_messages")))]
+    said = [_message(_object(one)) for one in _listed(llm.get("output_messages"))]
     answer: Row = {}
     if said:
         spoken = next((one for one in said if text_of(one.get("content"))), said[0])
@@ -172,6 +173,11 @@ def _fill_answer(row: Row, llm: Mapping[str, Any], attributes: Attributes) -> No
     if REDACTED in str(answer.get("response") or ""):
         answer["response"] = None
     row |= {name: one for name, one in answer.items() if name != "model"}
+
+
+def _listed(value: Any) -> list[Any]:
+    """Messages by their index, also out of JSON in a string."""
+    return items(nest({"": unpacked(value)})[""] if isinstance(value, str) else value)
 
 
 def _message(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +240,13 @@ def _exchange_id(attributes: Attributes) -> Any:
 
 
 def _with_metadata(attributes: Attributes) -> Attributes:
-    """The attributes, with what the metadata says of who called under the names of the general conventions."""
+    """The attributes, with what the metadata says of who called under the names of the general conventions.
+
+    Names that a trace store took apart into objects (`user`: `id`) are put together again, but for those of messages.
+    """
+    for name in _TAKEN_APART:
+        if isinstance(attributes.get(name), Mapping):
+            attributes = {**{f"{name}.{key}": one for key, one in attributes[name].items()}, **attributes}
     metadata = unpacked(attributes.get("metadata"))
     if not isinstance(metadata, Mapping):
         return attributes

@@ -147,7 +147,7 @@ def plain_record(document: Mapping[str, Any]) -> Record | None:
     else:
         code, message = document.get("status_code", status), document.get("status_message")
     kind = document.get("span_kind")
-    if isinstance(kind, str) and kind:
+    if isinstance(kind, str) and kind and not kind.upper().startswith(("SPAN_KIND_", "SPANKIND.")):
         attributes.setdefault("openinference.span.kind", kind)
     if "severity_number" in document or "severityNumber" in document:
         event = document.get("event_name") or document.get("eventName") or attributes.get("event.name")
