@@ -38,7 +38,7 @@ def measure_scan(world: Path, log: Path) -> Measured:
     rows = [_row(step["step"], step["seconds"], n, step["peak_memory_mb"], one_pass) for step in steps]
     total = sum(step["seconds"] for step in steps)
     rows.append(_row("the whole scan", total, n, max(step["peak_memory_mb"] for step in steps), one_pass))
-    rows.append(_row("DuckDB read_json, the same log", one_pass, n, None, one_pass))
+    rows.append(_row("DuckDB read_json", one_pass, n, None, one_pass))
     return Measured(
         "scan",
         f"scanning a world: {n:,} exchanges of {summary['accounts']:,} accounts,"
@@ -46,7 +46,7 @@ def measure_scan(world: Path, log: Path) -> Measured:
         (
             Column("seconds", "seconds", "{:,.2f}"),
             Column("per_second", "exchanges/s", "{:,.0f}"),
-            Column("peak_memory_mb", "peak memory so far, MB", "{:,.0f}"),
+            Column("peak_memory_mb", "peak MB so far", "{:,.0f}"),
             Column("times", "of DuckDB's time", "{:,.3g} x"),
         ),
         tuple(rows),
