@@ -170,9 +170,7 @@ def _exchange(record: Mapping[str, Any]) -> Row:
         "session_id": record.get("session_id") or None,
         "messages": messages,
         "tools": tools_of(record, body, parameters),
-        "max_tokens": next(
-            (one for name in _LIMITS if (one := set_number(parameters.get(name, body.get(name)))) is not None), None
-        ),
+        "max_tokens": _limit(parameters) or _limit(body),
         "temperature": set_number(parameters.get("temperature", body.get("temperature"))),
         "status": status_of(record, told),
         "notes": list(dict.fromkeys(notes)),
@@ -183,6 +181,13 @@ def _exchange(record: Mapping[str, Any]) -> Row:
     # What the trace says of its session and of whose it is goes before what only the call says.
     otherwise = {name: value for name, value in (("account_id", user), ("session_id", session or trace)) if value}
     return {**row, "link": Link(None, above=None if trace is None else str(trace), otherwise=otherwise)}
+
+
+def _limit(parameters: Mapping[str, Any]) -> Any:
+    for name in _LIMITS:
+        if name in parameters and (limit := set_number(parameters[name])) is not None:
+            return limit
+    return None
 
 
 def _facts(record: Mapping[str, Any], trace: Any, whole: bool) -> Row | None:
