@@ -71,7 +71,6 @@ def write(rows: Iterable[Row]) -> Iterator[Document]:
         parameters = {"model": row["model"], "max_tokens": row.get("max_tokens"), "temperature": row.get("temperature")}
         attributes: dict[str, Any] = {
             KIND: "LLM",
-            "llm.system": "openai",
             "llm.provider": row.get("platform"),
             "llm.model_name": row["model"],
             "llm.invocation_parameters": _json({name: one for name, one in parameters.items() if one is not None}),
