@@ -15,7 +15,7 @@ from stillwatch.benchmark.measured import Column, Measured, Row, best_seconds
 from stillwatch.benchmark.reading import THREADS, by_duckdb
 from stillwatch.errors import StillwatchError
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 def measure_scan(world: Path, log: Path) -> Measured:
@@ -46,7 +46,7 @@ def measure_scan(world: Path, log: Path) -> Measured:
         (
             Column("seconds", "seconds", "{:,.2f}"),
             Column("per_second", "exchanges/s", "{:,.0f}"),
-            Column("peak_memory_mb", "peak MB so far", "{:,.0f}"),
+            Column("peak_memory_mb", "peak MB", "{:,.0f}"),
             Column("times", "of DuckDB's time", "{:,.3g} x"),
         ),
         tuple(rows),

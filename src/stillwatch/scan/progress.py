@@ -6,13 +6,19 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
+def forget_peak() -> None:
+    """Count the peak of memory anew from here; where the kernel does not allow it, the peak of before stands."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory_mb() -> int:
-    """The most memory that this process has held so far.
+    """The most memory that this process has held since `forget_peak`.
 
     What the kernel counts for the program alone, where it does: `getrusage` begins with the peak of whoever started it.
     """
@@ -46,6 +52,7 @@ class Progress:
         """Time a step."""
         self._step, self._begin, self._drawn = name, time.perf_counter(), 0.0
         self._draw(f"{name} …")
+        forget_peak()
         yield
         seconds = time.perf_counter() - self._begin
         self.rows.append({"step": name, "seconds": round(seconds, 3), "peak_memory_mb": peak_memory_mb()})
