@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -20,7 +20,7 @@ from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, Tes
 from stillwatch.campaigns.measures import Floats
 from stillwatch.campaigns.pictures import Everybody, make_pictures, tell
 from stillwatch.campaigns.registry import measured_evidence
-from stillwatch.campaigns.roles import Role, members, roles
+from stillwatch.campaigns.roles import CARRYING, Role, members, roles
 from stillwatch.campaigns.verdicts import Thresholds, expected_false
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
@@ -46,15 +46,13 @@ class Tables:
 class Context:
     """Everything that findings are written from.
 
-    first_seen, created: (n_units,) UTC microseconds.  volume: (n_accounts,) exchanges.  labels: (kind, hash) -> text.
+    volume: (n_accounts,) exchanges.  labels: (kind, hash) -> text.
     """
 
     connection: duckdb.DuckDBPyConnection
     cells: Cells
     links: Links
     index: AccountIndex
-    first_seen: Ints
-    created: Ints
     volume: Ints
     labels: dict[tuple[str, int], str]
     limits: Thresholds
@@ -72,7 +70,7 @@ class _Book:
         self.exchanges: list[tuple[str, pa.Table, dict[int, float]]] = []
         self.links: list[tuple[str, str]] = []
         self.best = np.zeros((context.index.n_units, 2))
-        self.said = np.full(context.index.n_units, "clear", dtype=object)
+        self.said = np.full(context.index.n_accounts, "clear", dtype=object)
 
     def weigh(self, subject: Assessed, verdict: str, finding_id: str | None) -> None:
         """Note a tested group, and its bits for its accounts."""
@@ -92,15 +90,13 @@ class _Book:
     def enter(self, finding: Finding, part: Sequence[Role]) -> None:
         """Note a finding and who has which part in it."""
         self.findings.append(finding)
-        index = self.context.index
         for role in part:
-            for account in np.flatnonzero(index.unit == role.unit):
-                self.accounts["finding_id"].append(finding.finding_id)
-                self.accounts["account_id"].append(index.names[int(account)])
-                self.accounts["role"].append(role.role)
-                self.accounts["bits"].append(round(role.bits, 3))
-            if role.role in ("driver", "carrier") and self.said[role.unit] != "campaign":
-                self.said[role.unit] = finding.verdict
+            self.accounts["finding_id"].append(finding.finding_id)
+            self.accounts["account_id"].append(self.context.index.names[role.account])
+            self.accounts["role"].append(role.role)
+            self.accounts["bits"].append(round(role.bits, 3))
+            if role.role in ("driver", "carrier") and self.said[role.account] != "campaign":
+                self.said[role.account] = finding.verdict
 
     def tables(self) -> Tables:
         """The whole."""
@@ -127,23 +123,26 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
     everybody = tell(context.connection, np.unique(np.concatenate(told)) if told else np.zeros(0, np.int32))
     carried: dict[int, list[str]] = {}
     drivers: dict[int, set[int]] = {}
+    imitated: dict[int, set[int]] = {}
     for verdict, subject in order:
         if verdict != "campaign":
             continue
-        part = roles(subject, context.cells, scorer, context.first_seen, context.created)
+        part = roles(context.connection, subject, context.cells, scorer)
         finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
         carried.setdefault(subject.network_number, []).append(finding.finding_id)
-        drivers.setdefault(subject.network_number, set()).update(r.unit for r in part if r.role == "driver")
+        drivers.setdefault(subject.network_number, set()).update(r.account for r in part if r.role == "driver")
+        if subject.stream is not None:
+            imitated.setdefault(subject.network_number, set()).update(subject.stream.imitated.tolist())
     for verdict, subject in order:
         number = subject.network_number
         if verdict == "network" and subject.whole:
-            theirs = drivers.get(number, set())
+            theirs, before = drivers.get(number, set()), imitated.get(number, set())
             part = [
-                Role(role.unit, "driver" if role.unit in theirs else "carrier", role.bits)
-                for role in members(subject, scorer)
+                replace(role, role="driver" if role.account in theirs else "adjacent" if unit in before else role.role)
+                for role, unit in members(context.connection, subject, scorer)
             ]
             finding, _ = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
             book.enter(finding, part)
@@ -187,6 +186,7 @@ def _finding(
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
     picked = connection.sql("select exchange_id, key from picked order by us, exchange_id").to_arrow_table()
     finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
+    n_accounts = sum(role.role in CARRYING for role in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = {
         name: round(float(values[subject.row]), 4)
@@ -200,8 +200,8 @@ def _finding(
         extraction_bits=round(subject.extraction_bits, 3),
         margin_bits=round(subject.margin_bits, 3),
         expected_false=expected_false(subject, kind, context.limits),
-        claim=_claim(kind, len(part), n, first, last, shares),
-        accounts=len(part),
+        claim=_claim(kind, n_accounts, n, first, last, shares),
+        accounts=n_accounts,
         exchanges=n,
         trajectories=trajectories,
         tokens_out=tokens if n_tokens else None,
@@ -211,7 +211,7 @@ def _finding(
         targets=dict(sorted(shares.items(), key=lambda item: -item[1])),
         evidence=subject.evidence,
         explanations=subject.explanations,
-        templates=_templates(subject, cells, examples),
+        templates=_templates(rows, cells, examples),
         atlas=_atlas(kind, subject),
         missing=context.missing,
         pictures=make_pictures(connection, everybody, scorer, units, load, context.labels),
@@ -219,10 +219,10 @@ def _finding(
     return finding, picked
 
 
-def _templates(subject: Assessed, cells: Cells, examples: dict[int, str]) -> list[TemplateExample]:
+def _templates(rows: Ints, cells: Cells, examples: dict[int, str]) -> list[TemplateExample]:
     """The stream's keys, largest first; those that are templates carry an example where one may be shown."""
-    keys, inverse = np.unique(cells.key[subject.cells], return_inverse=True)
-    count = np.bincount(inverse, cells.n[subject.cells])
+    keys, inverse = np.unique(cells.key[rows], return_inverse=True)
+    count = np.bincount(inverse, cells.n[rows])
     accounts = np.bincount(inverse)
     out = []
     for at in np.argsort(-count, kind="stable"):
@@ -308,7 +308,7 @@ def _verdicts(context: Context, best: Floats, said: npt.NDArray[np.object_]) -> 
     table = pa.table(
         {
             "account_id": list(context.index.names),
-            "verdict": [str(v) for v in said[unit]],
+            "verdict": [str(v) for v in said],
             "coordination_bits": np.round(best[unit, 0], 3),
             "extraction_bits": np.round(best[unit, 1], 3),
             "exchanges": context.volume,

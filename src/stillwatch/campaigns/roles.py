@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.cells import Cells
@@ -12,57 +15,163 @@ from stillwatch.networks.group import Floats, Scorer, by_family
 from stillwatch.networks.search import FAMILY_BITS
 from stillwatch.profiles.index import Ints
 
-STOLEN_LEAD_SECONDS = 3 * 86_400
+LEAD_SECONDS = 86_400
 """An owner's traffic runs at least this long before the campaign's begins on his account."""
 
-STOLEN_OWN_SHARE = 0.3
-"""And goes on beside it: at least this share of the account's exchanges is its own."""
+OWN_EXCHANGES = 5
+"""And so many exchanges of the account at least are its own."""
+
+ELSEWHERE = 0.8
+"""Share of the owner's exchanges that come from other prefixes or software than the campaign's on his account."""
+
+AT_HOME = 0.3
+"""Share of them that the commonest prefix, or the commonest software, has: an owner has a home, cover has none."""
+
+PRIVATE = 2
+PUBLIC_SHARE = 0.5
+"""A place of more accounts of the finding, and of hardly more others, is the operator's, who tried what he bought."""
+
+CARRYING = ("driver", "carrier", "stolen")
+"""Roles of accounts that are in a finding; `adjacent` ones are near it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A unit's part in a finding, and its own evidence for it in bits."""
+    """An account's part in a finding, and its own evidence for it in bits."""
 
-    unit: int
+    account: int
     role: str
     bits: float
 
 
-def roles(subject: Assessed, cells: Cells, scorer: Scorer, first_seen: Ints, created: Ints) -> list[Role]:
-    """The part of every unit that a campaign's stream runs through, and its own evidence.
+def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells, scorer: Scorer) -> list[Role]:
+    """The part of every account that a campaign's exchanges run through, and of those that it imitates.
 
-    Shapes: first_seen, created (n_units,) UTC microseconds; created is 0 where nobody knows.
-    An account that was long at work before the stream came, and goes on with work of its own, has an owner: its key is
-    stolen. One whose own evidence does not come from two families is near, and not accused.
+    An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
+    whose own evidence does not come from two families, or that had the mould before, is near, and not accused.
     """
-    in_network = subject.network.members
-    units = subject.units
-    bits = by_family(scorer.by_group(in_network, units))
-    in_stream = np.zeros(int(cells.unit.max()) + 1, np.int64)
-    all_of = np.bincount(cells.unit, cells.n, len(in_stream))
-    np.add.at(in_stream, cells.unit[subject.cells], cells.n[subject.cells])
-    begin = np.full(len(in_stream), np.iinfo(np.int64).max)
-    np.minimum.at(begin, cells.unit[subject.cells], cells.first_at[subject.cells])
+    of_units = by_family(scorer.by_group(subject.network.members, subject.units))
+    bits = dict(zip(subject.units.tolist(), of_units, strict=True))
+    stolen, accounts = _owners(connection, cells, subject.cells)
+    near = set(subject.stream.imitated.tolist()) if subject.stream is not None else set()
     out = []
-    for row, unit in enumerate(units):
-        share_own = 1.0 - in_stream[unit] / max(all_of[unit], 1.0)
-        lead = (begin[unit] - first_seen[unit]) / 1e6
-        if lead >= STOLEN_LEAD_SECONDS and share_own >= STOLEN_OWN_SHARE:
+    for account, unit in accounts:
+        own = bits[unit]
+        if account in stolen:
             role = "stolen"
-        elif not speaks_for_itself(bits[row]):
+        elif not speaks_for_itself(own):
             role = "adjacent"
         else:
             role = "driver"
-        out.append(Role(int(unit), role, float(bits[row].sum())))
+        out.append(Role(account, role, float(own.sum())))
+    if near:
+        imitated = scorer.by_group(subject.network.members, np.array(sorted(near), np.int32))
+        own_bits = dict(zip(sorted(near), by_family(imitated).sum(axis=1), strict=True))
+        out += [Role(account, "adjacent", float(own_bits[unit])) for account, unit in _accounts_of(connection, near)]
     return out
 
 
-def members(subject: Assessed, scorer: Scorer) -> list[Role]:
-    """Every unit of a network, as a carrier, with its own evidence."""
-    bits = by_family(scorer.by_group(subject.network.members)).sum(axis=1)
-    return [Role(int(unit), "carrier", float(b)) for unit, b in zip(subject.network.members, bits, strict=True)]
+def members(connection: duckdb.DuckDBPyConnection, subject: Assessed, scorer: Scorer) -> list[tuple[Role, int]]:
+    """Every account of a network, as a carrier, with its own evidence and the unit that it belongs to."""
+    units = subject.network.members
+    bits = dict(zip(units.tolist(), by_family(scorer.by_group(units)).sum(axis=1), strict=True))
+    accounts = _accounts_of(connection, set(units.tolist()))
+    return [(Role(account, "carrier", float(bits[unit])), unit) for account, unit in accounts]
 
 
 def speaks_for_itself(bits: Floats) -> bool:
     """Whether an account's own evidence comes from two families at least."""
     return int((bits >= FAMILY_BITS).sum()) >= 2
+
+
+def _accounts_of(connection: duckdb.DuckDBPyConnection, units: set[int]) -> list[tuple[int, int]]:
+    connection.register("asked_units", pa.table({"unit": pa.array(sorted(units), pa.int64())}))
+    found = connection.sql(
+        "select code, unit from account_unit semi join asked_units using (unit) order by code"
+    ).fetchall()
+    connection.unregister("asked_units")
+    return [(int(code), int(unit)) for code, unit in found]
+
+
+_BY_FACE = """
+    select u.code as account, e.unit, p.key is not null as inside, e.ip_prefix as place, e.client,
+        count(*)::bigint as n, min(epoch_us(e.requested_at)) as first_at
+    from exchanges e join account_unit u using (account) join keyed k on k.position = e.position
+        semi join picked_accounts a on a.account = e.account
+        left join picked_cells p on p.key = k.key and p.unit = e.unit
+    group by all order by all
+"""
+
+
+def _owners(connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints) -> tuple[set[int], list[tuple[int, int]]]:
+    """Accounts whose keys are stolen; and every account with exchanges of the campaign, with its unit."""
+    connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
+    connection.execute(
+        "create or replace temp table picked_accounts as select distinct e.account from exchanges e "
+        "join keyed k on k.position = e.position semi join picked_cells p on p.key = k.key and p.unit = e.unit"
+    )
+    table = connection.sql(_BY_FACE).to_arrow_table()
+    connection.unregister("picked_cells")
+    account, unit = table["account"].to_numpy().astype(np.int64), table["unit"].to_numpy().astype(np.int64)
+    inside = table["inside"].to_numpy(zero_copy_only=False).astype(bool)
+    n, first = table["n"].to_numpy().astype(np.int64), table["first_at"].to_numpy().astype(np.int64)
+    place, client = (table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("place", "client"))
+    shared = ~inside & np.isin(place, _operators_homes(connection, account[~inside], place[~inside]))
+    stolen = set()
+    starts = np.flatnonzero(np.diff(account, prepend=-1))
+    for low, high in zip(starts, [*starts[1:], len(account)], strict=True):
+        one = slice(low, high)
+        within = inside[one]
+        own, campaigns = ~within, within
+        if own.any() and _has_owner(n[one], first[one], place[one], client[one], own, campaigns, shared[one]):
+            stolen.add(int(account[low]))
+    return stolen, [(int(account[low]), int(unit[low])) for low in starts]
+
+
+def _operators_homes(
+    connection: duckdb.DuckDBPyConnection, account: Ints, place: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Prefixes from which several accounts of a finding send traffic of their own, and hardly anybody else does."""
+    known = ~np.isnan(place)
+    pairs = np.unique(np.stack([account[known].astype(np.float64), place[known]]), axis=1)
+    values, homes = np.unique(pairs[1], return_counts=True)
+    values, homes = values[homes > PRIVATE], homes[homes > PRIVATE]
+    if len(values) == 0:
+        return values
+    connection.register("asked_places", pa.table({"place": values}))
+    found = connection.sql(
+        "select e.ip_prefix::double as place, count(distinct e.account) as n from exchanges e "
+        "semi join asked_places a on a.place = e.ip_prefix::double group by all"
+    ).to_arrow_table()
+    connection.unregister("asked_places")
+    everybody = dict(zip(found["place"].to_pylist(), found["n"].to_pylist(), strict=True))
+    return np.array(
+        [v for v, n in zip(values, homes, strict=True) if n >= PUBLIC_SHARE * everybody.get(float(v), 0)], np.float64
+    )
+
+
+def _has_owner(
+    n: Ints,
+    first: Ints,
+    place: npt.NDArray[np.float64],
+    client: npt.NDArray[np.float64],
+    own: npt.NDArray[np.bool_],
+    campaigns: npt.NDArray[np.bool_],
+    shared: npt.NDArray[np.bool_],
+) -> bool:
+    """Whether an account's own traffic was there before the campaign's, and comes from somewhere else: from a home.
+
+    shared: rows from a place that is the operator's.
+    """
+    mine = int(n[own].sum())
+    if mine < OWN_EXCHANGES or first[campaigns].min() - first[own].min() < LEAD_SECONDS * 1e6:
+        return False
+    away, home = np.zeros(len(n), bool), False
+    for face in (place, client):
+        other = own & ~shared & ~np.isnan(face) & ~np.isin(face, face[campaigns])
+        if np.isnan(face[campaigns]).all() or not other.any():
+            continue
+        away |= other
+        _, at = np.unique(face[other], return_inverse=True)
+        home |= bool(np.bincount(at, n[other]).max() >= AT_HOME * mine)
+    return home and int(n[away].sum()) >= ELSEWHERE * mine

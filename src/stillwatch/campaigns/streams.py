@@ -19,6 +19,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.precedence import had_before
 from stillwatch.links.kinds import FAMILIES
 from stillwatch.networks.group import Scorer, by_family
 from stillwatch.profiles.index import Ints
@@ -64,11 +65,15 @@ HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Cells of one campaign in one network. Shapes: cells (k,) row numbers of `Cells`; keys, bits (j,) key numbers."""
+    """Cells of one campaign in one network. Shapes: cells (k,) row numbers of `Cells`; keys, bits (j,) key numbers.
+
+    imitated: units of the network that had its keys before it began, and are none of its own; see `had_before`.
+    """
 
     keys: Ints
     cells: Ints
     bits: npt.NDArray[np.float64]
+    imitated: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +142,10 @@ def _split(
     for label in np.unique(labels):
         keys = telling[labels == label]
         rows = np.flatnonzero(inside & np.isin(cells.key, keys))
+        imitated = had_before(cells, rows, scorer)
+        rows = rows[~np.isin(cells.unit[rows], imitated)]
         if len(np.unique(cells.unit[rows])) >= MIN_STREAM_UNITS:
-            out.append(Stream(keys, rows, lift[keys]))
+            out.append(Stream(keys, rows, lift[keys], imitated))
     return sorted(out, key=lambda s: (-int(cells.n[s.cells].sum()), int(cells.key_hash[s.keys[0]])))
 
 

@@ -29,7 +29,6 @@ from stillwatch.fingerprint.names import read_names
 from stillwatch.links.links import make_links
 from stillwatch.networks.null import best_of_decoys
 from stillwatch.networks.search import find_networks
-from stillwatch.profiles.index import AccountIndex, Ints
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
 from stillwatch.scan.ingest import Ingested, ingest
@@ -103,8 +102,6 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
                 cells=cells,
                 links=links,
                 index=index,
-                first_seen=_unit_min(profiles.first_at, index),
-                created=_created(connection, index),
                 volume=profiles.n,
                 labels=labels(connection, work / "names", links),
                 limits=limits,
@@ -186,22 +183,6 @@ def _shown_templates(assessment: Assessment, verdicts: Sequence[str], cells: Cel
         return []
     unique = np.unique(np.concatenate(keys))
     return [int(hashed) for hashed in cells.key_hash[unique[cells.is_template[unique]]]]
-
-
-def _unit_min(column: Ints, index: AccountIndex) -> Ints:
-    out = np.full(index.n_units, np.iinfo(np.int64).max)
-    np.minimum.at(out, index.unit, column)
-    return out
-
-
-def _created(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Ints:
-    """When each unit's first account was opened, UTC microseconds; 0 where the registry does not say."""
-    out = np.zeros(index.n_units, np.int64)
-    table = connection.sql(
-        "select unit, min(created_us) as at from registry where created_us is not null group by unit"
-    ).to_arrow_table()
-    out[table["unit"].to_numpy()] = table["at"].to_numpy()
-    return out
 
 
 def _iso(microseconds: int) -> str:
