@@ -26,6 +26,9 @@ PER_KEY = 8
 TEXT_BYTES = 8192
 """Of each of the two texts."""
 
+BUFFER_BYTES = 1 << 20
+"""Of the file, so that texts are written many at a time."""
+
 PLACE_BYTES = 1024
 """What an exchange counts beside its texts, for its place in memory: tiny texts must not fill that instead."""
 
@@ -59,8 +62,9 @@ class Spool:
         self._kept: dict[int, _Kept] = {}
         self._live_bytes = 0
         self._end = 0
+        self._cursor = 0
         try:
-            self._file: BinaryIO = path.open("x+b")
+            self._file: BinaryIO = path.open("x+b", buffering=BUFFER_BYTES)
             path.unlink()
         except OSError as error:
             raise OutputError(f"cannot keep examples: {error.strerror}", source=str(path)) from None
@@ -85,8 +89,7 @@ class Spool:
         for position in positions.tolist():
             kept = self._kept.get(position)
             if kept is not None:
-                self._file.seek(kept.at)
-                content = self._file.read(kept.size)
+                content = self._read(kept)
                 cut = max(0, kept.system_bytes)
                 found[position] = (
                     _text(content[:cut]) if kept.system_bytes >= 0 else None,
@@ -147,9 +150,17 @@ class Spool:
         self._end += len(content)
         self._live_bytes += len(content) + PLACE_BYTES
 
+    def _read(self, kept: _Kept) -> bytes:
+        self._cursor = kept.at + kept.size
+        self._file.seek(kept.at)
+        return self._file.read(kept.size)
+
     def _write(self, at: int, content: bytes) -> None:
         try:
-            self._file.seek(at)
+            # A seek empties the buffer: one for every text would be one write to the disk for every text.
+            if at != self._cursor:
+                self._file.seek(at)
+            self._cursor = at + len(content)
             self._file.write(content)
         except OSError as error:
             raise OutputError(
@@ -178,8 +189,7 @@ class Spool:
         """Move what is kept to the front of the file; it only ever moves down."""
         end = 0
         for kept in sorted(self._kept.values(), key=lambda kept: kept.at):
-            self._file.seek(kept.at)
-            content = self._file.read(kept.size)
+            content = self._read(kept)
             self._write(end, content)
             kept.at = end
             end += len(content)
