@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FINGERPRINT_VERSION = 1
+FINGERPRINT_VERSION = 2
 """Raised whenever a fingerprint of the same exchange would come out differently."""
 
 FINDINGS_VERSION = 1
@@ -119,6 +119,7 @@ FINGERPRINT = pa.schema(
         _field("ip_prefix", _HASH, "hash of the /24 (IPv4) or /48 (IPv6)"),
         _field("asn", pa.int64(), "the address's autonomous system"),
         _field("country", _HASH, "hash of country; for contradictions only"),
+        _field("address_kinds", pa.uint8(), "bit set: sources.address_lists.KINDS; null without a database that tells"),
         _field("client", _HASH, "hash of the user agent"),
         _field("client_fingerprint", _HASH, "hash of the TLS or HTTP fingerprint"),
         _field("platform", _HASH, "hash of platform"),

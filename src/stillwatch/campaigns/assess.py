@@ -14,6 +14,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
 from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.location import counted_once
 from stillwatch.campaigns.measures import Floats, Measures, chosen, joined, measure, per_account
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
@@ -94,8 +95,70 @@ class Assessment:
 
     subjects: list[Assessed]
     candidates: Measures
+    bench: Bench
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every subject is weighed with: the traffic, and the honest groups that it is compared with.
+
+    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    cells: Cells
+    links: Links
+    scorer: Scorer
+    volume: npt.NDArray[np.int64]
+    faces: Faces
+    places: Places
+    account_unit: Ints
+    rng: np.random.Generator
     references: Measures
     singles: Measures
+
+    def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
+        """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
+        cells = self.cells
+        groups = [
+            np.flatnonzero(np.isin(cells.unit, network.members)) if stream is None else stream.cells
+            for _, network, stream in plan
+        ]
+        candidates = measure(self.connection, cells, groups)
+        coordination, extraction = _scores(candidates, self.references, self.singles)
+        made_by = _made_by(candidates, self.singles)
+        subjects = []
+        for row, (number, network, stream) in enumerate(plan):
+            units = np.unique(cells.unit[groups[row]]).astype(np.int32)
+            sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng)
+            accounts = np.flatnonzero(np.isin(self.account_unit, units))
+            hidden, concealed = concealment(self.faces, accounts)
+            all_of = cells.n[np.isin(cells.unit, units)].sum()
+            mixed = stream is not None and cells.n[groups[row]].sum() < (1.0 - MIXED_SHARE) * all_of
+            measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
+            placed = counted_once([*measured, *scatter(self.places, accounts)])
+            evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
+            subjects.append(
+                Assessed(
+                    network_number=number,
+                    network=network,
+                    stream=stream,
+                    cells=groups[row],
+                    units=units,
+                    evidence=evidence,
+                    explanations=weigh_explanations(
+                        evidence,
+                        {name: score.bits(row) for name, score in made_by.items()},
+                        mixed=mixed,
+                        outside=float(candidates.outside[row]),
+                    ),
+                    sharing=sharing,
+                    strangers=hidden,
+                    n_exchanges=int(cells.n[groups[row]].sum()),
+                    row=first + row,
+                )
+            )
+        return subjects, candidates
 
 
 def assess(
@@ -113,50 +176,27 @@ def assess(
 
     Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
     """
-    groups: list[Ints] = []
-    plan: list[tuple[int, Stream | None]] = []
     scorer = Scorer.of(links)
     split = split_streams(connection, cells, scorer, [network.members for network in networks])
-    for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
-        groups += [np.flatnonzero(np.isin(cells.unit, network.members)), *(stream.cells for stream in streams)]
-        plan += [(number, None), *((number, stream) for stream in streams)]
     suspects = _suspects(cells, networks, split)
-    candidates = measure(connection, cells, groups)
-    references = measure(connection, cells, _references(cells, suspects))
-    singles = measure(connection, cells, _singles(cells, suspects))
-    coordination, extraction = _scores(candidates, references, singles)
-    made_by = _made_by(candidates, singles)
-    subjects = []
-    for row, (number, stream) in enumerate(plan):
-        units = np.unique(cells.unit[groups[row]]).astype(np.int32)
-        sharing = weigh_sharing(scorer, links, units, volume, rng)
-        accounts = np.flatnonzero(np.isin(account_unit, units))
-        hidden, concealed = concealment(faces, accounts)
-        all_of = cells.n[np.isin(cells.unit, units)].sum()
-        mixed = stream is not None and cells.n[groups[row]].sum() < (1.0 - MIXED_SHARE) * all_of
-        measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
-        evidence = _combine([*sharing_evidence(sharing), *measured, *concealed, *scatter(places, accounts)])
-        subjects.append(
-            Assessed(
-                network_number=number,
-                network=networks[number],
-                stream=stream,
-                cells=groups[row],
-                units=units,
-                evidence=evidence,
-                explanations=weigh_explanations(
-                    evidence,
-                    {name: score.bits(row) for name, score in made_by.items()},
-                    mixed=mixed,
-                    outside=float(candidates.outside[row]),
-                ),
-                sharing=sharing,
-                strangers=hidden,
-                n_exchanges=int(cells.n[groups[row]].sum()),
-                row=row,
-            )
-        )
-    return Assessment(subjects, candidates, references, singles)
+    bench = Bench(
+        connection=connection,
+        cells=cells,
+        links=links,
+        scorer=scorer,
+        volume=volume,
+        faces=faces,
+        places=places,
+        account_unit=account_unit,
+        rng=rng,
+        references=measure(connection, cells, _references(cells, suspects)),
+        singles=measure(connection, cells, _singles(cells, suspects)),
+    )
+    plan: list[tuple[int, Network, Stream | None]] = []
+    for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
+        plan += [(number, network, None), *((number, network, stream) for stream in streams)]
+    subjects, candidates = bench.weigh(plan, 0)
+    return Assessment(subjects, candidates, bench)
 
 
 def _suspects(cells: Cells, networks: Sequence[Network], split: Sequence[Sequence[Stream]]) -> npt.NDArray[np.int64]:

@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.location import HIDDEN, SCATTERED
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.links.kinds import FAMILIES
 
-IDENTITY = frozenset({"concealment", "no-common-place"})
+PLACE = frozenset({*HIDDEN, SCATTERED})
+"""Evidence that there is no open place in common: only what needs one (a class, an agency) is contradicted by it."""
+
+IDENTITY = frozenset({"concealment"}) | PLACE
 """Evidence of what the accounts do not share: it is no second look at what they share."""
 
 OVERLAP = "overlap"
@@ -57,7 +61,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "one organisation",
         "one company or laboratory that uses several accounts without saying so",
-        _SHARED | _ACTED | {"no-common-place"},
+        _SHARED | _ACTED | PLACE,
         "applications",
     ),
     Honest(
@@ -69,13 +73,13 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "reseller",
         "a reseller or router with many unrelated users behind it",
-        (_SHARED | _ACTED | {"concealment", "no-common-place"}) - {"shared-template", "shared-items", "shared-tools"},
+        (_SHARED | _ACTED | {"concealment"} | PLACE) - {"shared-template", "shared-items", "shared-tools"},
         "people",
     ),
     Honest(
         "customer of a proxy",
         "one customer's application, whose requests a reseller or proxy mixes over all of its accounts",
-        _SHARED | _ACTED | {"concealment", "no-common-place"},
+        _SHARED | _ACTED | {"concealment"} | PLACE,
         "applications",
         mixed=True,
     ),
@@ -97,15 +101,15 @@ EXPLANATIONS: tuple[Honest, ...] = (
                 "shared-tools",
                 "even-load",
                 "concealment",
-                "no-common-place",
             }
-        ),
+        )
+        | PLACE,
         "people",
     ),
     Honest(
         "popular tool",
         "users of one tool, who share its mould and its client",
-        frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment", "no-common-place"}),
+        frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment"}) | PLACE,
         "people",
     ),
     Honest(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.focus import focus
+from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
@@ -34,7 +35,7 @@ class Measures:
     log_out, log_words: mean ln(1 + tokens out), ln(1 + words).  reasoned: share with reasoning.
     mould: share under templates.  markers (n_groups, n_markers): share of exchanges with each.
     outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
-    focus, pivot, succession: see the functions of these names.
+    focus, pivot, succession, hiding, elsewhere: see the functions of these names.
     """
 
     units: Floats
@@ -53,6 +54,8 @@ class Measures:
     focus: Floats
     pivot: Floats
     succession: Floats
+    hiding: Floats
+    elsewhere: Floats
 
 
 def joined(one: Measures, other: Measures) -> Measures:
@@ -98,6 +101,7 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
     alike = focus(connection, n, exchanges)
     moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
+    hidden, abroad = hiding(connection, n), elsewhere(connection, n)
     connection.unregister("grouped")
     with np.errstate(invalid="ignore", divide="ignore"):
         return Measures(
@@ -117,6 +121,8 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
             focus=alike,
             pivot=moved,
             succession=followed,
+            hiding=hidden,
+            elsewhere=abroad,
         )
 
 

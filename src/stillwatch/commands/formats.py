@@ -63,17 +63,18 @@ def formats(name: str | None = None, *, json: bool = False) -> int:
     table.add_column("evidence that it cannot support by itself")
     for fmt in all_formats().values():
         supported = set(supported_by(fmt))
-        # What comes with the account registry is the same for every format.
-        missing = [one for one in NEEDS if one not in supported and not any(map(_in_registry, NEEDS[one]))]
+        # What comes with the account registry or an address database is the same for every format.
+        missing = [one for one in NEEDS if one not in supported and not any(map(_brought, NEEDS[one]))]
         columns = f"{len(fmt.fills)} of {len(schema.EXCHANGE.names)}"
         table.add_row(Text(fmt.name, style="bold"), Text(fmt.title), columns, Text(", ".join(missing) or "-"))
     console.print(table)
     console.print(
         "shared-payment, shared-email-domain and signup-burst come with the account registry (--accounts FILE)."
     )
+    console.print("hidden-location and contradicted-location come with an address database (--addresses FILE).")
     console.print("stillwatch formats NAME shows where each column comes from, and how to turn it on.", style="dim")
     return 0
 
 
-def _in_registry(columns: tuple[str, ...]) -> bool:
-    return any(column.startswith("registry.") for column in columns)
+def _brought(columns: tuple[str, ...]) -> bool:
+    return any(column.startswith(("registry.", "addresses.")) for column in columns)

@@ -19,6 +19,7 @@ def scan(
     out: Path = Path("stillwatch-scan"),
     format: str | None = None,
     accounts: str | None = None,
+    addresses: list[str] | None = None,
     mapping: Path | None = None,
     max_false_campaigns: float = 0.05,
     prior: float = 100.0,
@@ -45,6 +46,9 @@ def scan(
         The logs' format (`stillwatch formats` lists them); guessed where it is not given.
     accounts
         The account registry: Parquet, CSV or NDJSON. It brings payments and times of sign-up, which no log has.
+    addresses
+        What is known of addresses, once for each file: a MaxMind database (.mmdb), or a list of ranges as KIND=FILE
+        with KIND hosting, vpn, proxy, tor or shared. docs/addresses.md says where to get them.
     mapping
         The mapping file, for the format `mapping`.
     max_false_campaigns
@@ -95,6 +99,7 @@ def scan(
         out=out,
         format=format,
         accounts=accounts,
+        addresses=tuple(addresses or ()),
         max_false_campaigns=max_false_campaigns,
         prior_per_million=prior,
         exemplars=exemplars == "masked",

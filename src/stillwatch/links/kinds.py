@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stillwatch.links.addresses import ADDRESS, PREFIX
+
 FAMILIES = ("text", "identity", "time", "work")
 """The evidence families that links belong to; appetite is no link.
 
@@ -43,6 +45,11 @@ def _registry(name: str, group: str, label: str, column: str, value: str) -> Kin
     return Kind(name, "identity", group, label, (column,), sql)
 
 
+def _place(name: str, label: str, column: str, value: str) -> Kind:
+    sql = f"select unit, {value} as value, count(*) as n from exchanges where {value} is not null group by all"
+    return Kind(name, "identity", "address", label, (column,), sql)
+
+
 _TEMPLATE = """
 select unit, {column} as value, count(*) as n
 from exchanges join exchange_template using (position) join template using (template) group by all
@@ -74,8 +81,8 @@ KINDS: tuple[Kind, ...] = (
     _registry("registry-payment", "payment", "payment instrument", "payment_id", "payment"),
     _column("email-domain", "identity", "email", "e-mail domain", "email_domain"),
     _registry("registry-email", "email", "e-mail domain", "email_domain", "email"),
-    _column("address", "identity", "address", "address", "ip"),
-    _column("prefix", "identity", "address", "network prefix", "ip_prefix"),
+    _place("address", "address", "ip", ADDRESS),
+    _place("prefix", "network prefix", "ip_prefix", PREFIX),
     _registry("signup-prefix", "address", "network prefix at sign-up", "signup_ip", "signup_prefix"),
     _column("client-fingerprint", "text", "client", "client fingerprint", "client_fingerprint"),
     _column("client", "text", "client", "user agent", "client"),

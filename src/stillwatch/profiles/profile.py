@@ -16,6 +16,7 @@ from stillwatch import schema
 from stillwatch.engine.parts import read_parts
 from stillwatch.profiles.index import AccountIndex, Ints
 from stillwatch.profiles.kernels import add_hours, add_markers, add_projections
+from stillwatch.sources.address_lists import HIDING, KINDS
 
 N_MARKERS = 40
 """Marker bits that are counted; `fingerprint.markers` declares fewer."""
@@ -34,6 +35,8 @@ class Profiles:
     n_text: with a prompt.  n_distinct: distinct prompts.  n_trajectories: agent loops and chats counted once.
     n_reasoned: with reasoning tokens, or a reasoning block given out.  n_failed: status 400 and over.
     tokens_out; n_out: with a count of them.  log_out: sum of 1000 ln(1 + tokens out).  log_words: of prompt words.
+    n_located: exchanges of whose address a database tells what kind it is; n_hosting, n_hiding: of these, those from
+    hosting, and those through a VPN, a proxy or Tor.
     n_limit: exchanges that set max_tokens; log_limit.  n_cold: temperature set.  first_at, last_at: UTC microseconds.
     hours (n_accounts, 24).  markers (n_accounts, N_MARKERS).  projection (n_accounts, 64), squares, n_projected: over
     first messages only.  span_hours: active hours.  models: distinct models.
@@ -54,6 +57,9 @@ class Profiles:
     first_at: Ints
     last_at: Ints
     models: Ints
+    n_located: Ints
+    n_hosting: Ints
+    n_hiding: Ints
     hours: Ints
     markers: Ints
     projection: Ints
@@ -71,7 +77,7 @@ class Profiles:
         return out
 
 
-_SUMS = """
+_SUMS = f"""
 select account,
     count(*) as n,
     count(*) filter (coalesce(turns, 0) = 0) as n_single,
@@ -87,7 +93,10 @@ select account,
     coalesce(sum(round(1000 * ln(1 + prompt_words))::bigint), 0)::bigint as log_words,
     min(epoch_us(requested_at)) as first_at,
     max(epoch_us(requested_at)) as last_at,
-    count(distinct model) as models
+    count(distinct model) as models,
+    count(address_kinds) as n_located,
+    count(*) filter (address_kinds & {KINDS["hosting"]} <> 0) as n_hosting,
+    count(*) filter (address_kinds & {HIDING} <> 0) as n_hiding
 from fingerprint group by account order by account
 """
 

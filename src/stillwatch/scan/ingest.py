@@ -87,6 +87,8 @@ def ingest(
             )
             for number, rows in enumerate(stream):
                 prints = fingerprint(rows.batch, rows.positions, threads=options.threads)
+                at = prints.schema.get_field_index("address_kinds")
+                prints = prints.set_column(at, prints.schema.field(at), rows.address_kinds)
                 write_table(pa.Table.from_batches([prints]), part_path(folder, number))
                 write_exchange_ids(rows.batch, rows.positions, part_path(ids, number))
                 names.add(rows.batch)
@@ -136,6 +138,7 @@ def _signature(logs: Sequence[str], options: ScanOptions) -> str | None:
     facts: list[object] = [__version__, schema.FINGERPRINT_VERSION, options.format, options.exemplars]
     read = options.read
     facts += [read.key.hex(), None if read.pseudonymise is None else blake2b(read.pseudonymise).hexdigest()]
+    facts += [None if read.addresses is None else read.addresses.digest]
     if options.accounts is not None and "://" in options.accounts:
         return None
     files = [str(p) for p in (read.mapping, options.accounts, registry_beside(logs)) if p is not None]

@@ -14,6 +14,7 @@ class ScanOptions:
     """How to scan.
 
     out: the folder for the result.  format: of the logs; guessed where None.  accounts: the registry.
+    addresses: files that tell whose addresses are, `FILE` or `KIND=FILE`; `read.addresses` is opened from them.
     max_false_campaigns: expected false `campaign` findings per 30 days.  prior_per_million: campaign accounts per
     million, for the shown probability only.  min_exemplar_accounts: accounts that must have sent a text before it is
     shown; exemplars False keeps no text at all.  seed: of every random choice.
@@ -23,6 +24,7 @@ class ScanOptions:
     out: Path
     format: str | None = None
     accounts: str | None = None
+    addresses: tuple[str, ...] = ()
     max_false_campaigns: float = 0.05
     prior_per_million: float = 100.0
     exemplars: bool = True

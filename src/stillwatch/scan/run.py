@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from stillwatch import __version__, schema
 from stillwatch.campaigns.assess import Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
+from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
@@ -31,16 +31,18 @@ from stillwatch.networks.null import best_of_decoys
 from stillwatch.networks.search import find_networks
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
+from stillwatch.scan.addresses import described, located_share, with_signup_kinds
 from stillwatch.scan.ingest import Ingested, ingest
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
 from stillwatch.scan.views import open_views
 from stillwatch.scan.words import examples, labels
 from stillwatch.sources.accounts import open_registry
+from stillwatch.sources.address_database import open_addresses
 from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.registry import formats
-from stillwatch.sources.support import missing
+from stillwatch.sources.support import ADDRESS_KINDS, missing
 from stillwatch.templates.find import find_templates
 
 
@@ -50,7 +52,8 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
     Raises: StillwatchError in all its kinds, with nothing half done left in the output folder.
     """
     progress = progress or Progress(quiet=True)
-    options = replace(options, read=replace(options.read, exemplars=options.exemplars))
+    addresses = open_addresses(options.addresses, progress.say)
+    options = replace(options, read=replace(options.read, exemplars=options.exemplars, addresses=addresses))
     with claim(options.out) as work:
         quarantine = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
         registry_faults = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
@@ -62,6 +65,8 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
             progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
         with progress.step("reading, fingerprinting"):
             ingested = ingest(logs, work, registry, options, quarantine, progress.say, progress.count)
+        if registry is not None:
+            registry = with_signup_kinds(registry, options.read.addresses)
         if registry is not None and options.read.pseudonymise is not None:
             # Reading joins by true ids; everything after it knows accounts by their pseudonyms only.
             registry = pseudonymise(registry, options.read.pseudonymise)
@@ -95,8 +100,9 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
             verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
+            assessment, verdicts = join_efforts(assessment, verdicts, limits)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
-            lacking = missing(ingested.coverage, registry, seen)
+            lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)
             context = Context(
                 connection=connection,
                 cells=cells,
@@ -147,7 +153,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             "share_spent": round(min(days / 30.0, 1.0), 4),
         },
         "prior_per_million": options.prior_per_million,
-        "address_database": None,
+        "address_database": described(options.read.addresses, profiles),
         "notes": [],
     }
     result = work / "result"

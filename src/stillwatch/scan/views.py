@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 
 from stillwatch.fingerprint.addresses import ip_prefix
 from stillwatch.fingerprint.hashing import hash_strings
+from stillwatch.links.addresses import shared_prefix
 from stillwatch.profiles.index import AccountIndex, Ints, index_accounts
+from stillwatch.scan.addresses import SIGNUP_ASN, SIGNUP_KINDS
 
-_REGISTRY_HASHES = ("unit", "account", "payment", "email", "signup_prefix", "signup_hour")
+_REGISTRY_HASHES = ("unit", "account", "payment", "email", "signup_prefix", "signup_hour", "country")
 _REGISTRY_TEXTS = ("payment_id", "email_domain", "signup_ip")
 
 
@@ -73,6 +75,8 @@ def registry_view(rows: pa.Table | None, place: Ints, index: AccountIndex) -> pa
     created = pc.cast(rows["created_at"], pa.int64())
     # What is no address ("unknown") has no prefix, and is shared by strangers.
     prefix = ip_prefix(rows["signup_ip"].combine_chunks())
+    if SIGNUP_KINDS in rows.column_names:
+        prefix = shared_prefix(prefix, rows[SIGNUP_ASN].combine_chunks(), rows[SIGNUP_KINDS].combine_chunks())
     addresses = pc.if_else(pc.is_valid(prefix), rows["signup_ip"].combine_chunks(), pa.scalar(None, pa.string()))
     return pa.table(
         {
@@ -84,6 +88,7 @@ def registry_view(rows: pa.Table | None, place: Ints, index: AccountIndex) -> pa
             "email": hash_column(rows["email_domain"]),
             "signup_ip": addresses,
             "signup_prefix": prefix,
+            "country": hash_column(rows["signup_country"]),
             "created_us": created,
             "signup_hour": pc.divide(created, pa.scalar(3_600_000_000, pa.int64())),
             "closed_us": pc.cast(rows["closed_at"], pa.int64()),

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from stillwatch.fingerprint.names import lookup
+from stillwatch.links.addresses import service_label
 from stillwatch.links.kinds import KINDS
 from stillwatch.links.links import Links
 from stillwatch.templates.examples import Sample, masked_example
@@ -44,6 +45,8 @@ def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> 
         out["model", value] = text
     for number, kind in enumerate(KINDS):
         values = np.unique(links.value[links.kind == number])
+        if kind.group == "address":
+            out |= {(kind.name, v): label for v in values.tolist() if (label := service_label(v)) is not None}
         if kind.name in NAMED:
             for value, text in lookup(names, NAMED[kind.name], values).items():
                 out[kind.name, value] = masked(text) if kind.name == "payment" else text
@@ -53,6 +56,8 @@ def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> 
                 f"select {column}, min({shown}) from registry where {shown} is not null group by {column}"
             ).fetchall()
             for value, text in rows:
+                if (kind.name, int(value)) in out:
+                    continue
                 out[kind.name, int(value)] = masked(text) if shown == "payment_id" else text
         elif kind.name == "signup-hour":
             for value in values.tolist():

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.accounts import Registry, fill_from_registry
+from stillwatch.sources.address_database import AddressDatabase
 from stillwatch.sources.guess import format_named
 from stillwatch.sources.joining import Join
 from stillwatch.sources.messages import DEFAULT_KEY
@@ -42,13 +44,14 @@ class ReadOptions:
 
     key: for the digests of messages and blocks.  pseudonymise: the secret for pseudonyms; None keeps ids as they are.
     mapping: the file for the format `mapping`.  exemplars: whether raw text may go to quarantine.
-    now: the clock.  batch_rows: rows of a batch at most.
+    addresses: what is known of addresses.  now: the clock.  batch_rows: rows of a batch at most.
     """
 
     now: datetime
     key: bytes = DEFAULT_KEY
     pseudonymise: bytes | None = None
     mapping: Path | None = None
+    addresses: AddressDatabase | None = None
     exemplars: bool = True
     batch_rows: int = BATCH_ROWS
 
@@ -77,11 +80,13 @@ class Rows:
 
     batch: exactly `schema.EXCHANGE`.  positions: int64, source number << 40 | line, unique and growing in a source;
     where a line holds several exchanges, they count on, so that later lines may stand further down than they do.
+    address_kinds: uint8, as `address_database.Located.kinds`; nulls where no database was named.
     """
 
     batch: pa.RecordBatch
     positions: npt.NDArray[np.int64]
     sources: SourceList
+    address_kinds: pa.UInt8Array
 
 
 def read_logs(
@@ -206,9 +211,24 @@ def _finished(
             continue
         if joiner is not None:
             batch = fill_from_registry(batch, joiner)
+        kinds = pa.nulls(batch.num_rows, pa.uint8())
+        if options.addresses is not None:
+            # Before pseudonyms: no database knows those.
+            batch, kinds = _located(batch, options.addresses)
         if options.pseudonymise is not None:
             batch = pseudonymise(batch, options.pseudonymise)
-        yield Rows(batch, (number << LINE_BITS) | ordinals, sources)
+        yield Rows(batch, (number << LINE_BITS) | ordinals, sources, kinds)
+
+
+def _located(batch: pa.RecordBatch, addresses: AddressDatabase) -> tuple[pa.RecordBatch, pa.UInt8Array]:
+    """The batch with system and country where the log has none, and the kinds of its addresses."""
+    if batch["ip"].null_count == batch.num_rows:
+        return batch, pa.nulls(batch.num_rows, pa.uint8())
+    found = addresses.locate(batch["ip"], batch["asn"])
+    for name, column in (("asn", found.asn), ("country", found.country)):
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, batch.schema.field(index), pc.coalesce(batch[name], column))
+    return batch, found.kinds
 
 
 def _of_callers(reason: str) -> bool:
@@ -250,14 +270,16 @@ def _pieces(rows: Rows, batch_rows: int) -> Iterator[Rows]:
         return
     size = max(1, -(-batch.num_rows // n_pieces))
     for start in range(0, batch.num_rows, size):
-        yield Rows(batch.slice(start, size), rows.positions[start : start + size], rows.sources)
+        kinds = rows.address_kinds.slice(start, size)
+        yield Rows(batch.slice(start, size), rows.positions[start : start + size], rows.sources, kinds)
 
 
 def _joined(held: list[Rows]) -> Rows:
     if len(held) == 1:
         return held[0]
     batch = pa.concat_batches([rows.batch for rows in held])
-    return Rows(batch, np.concatenate([rows.positions for rows in held]), held[0].sources)
+    kinds = pa.concat_arrays([rows.address_kinds for rows in held])
+    return Rows(batch, np.concatenate([rows.positions for rows in held]), held[0].sources, kinds)
 
 
 def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:

@@ -12,6 +12,9 @@ from stillwatch.sources.registry import Format
 REGISTRY = "registry."
 """Prefix of columns that only the account registry has."""
 
+ADDRESS_KINDS = "addresses.kinds"
+"""What only an address database knows: which addresses are a VPN's, a proxy's or Tor's."""
+
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "shared-template": (("prompt", "system_prompt"),),
     "shared-tools": (("tools",),),
@@ -21,6 +24,8 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "shared-network-prefix": (("ip", "registry.signup_ip"),),
     "shared-client": (("client_fingerprint", "client", "sdk"),),
     "signup-burst": (("registry.created_at",),),
+    "hidden-location": (("ip",), (ADDRESS_KINDS,)),
+    "contradicted-location": (("country",), ("registry.signup_country",), (ADDRESS_KINDS,)),
     "shared-end-user": (("end_user_id",),),
     "handoff": (("message_digests", "session_id"),),
     "replay": (("reasoning_in",), ("reasoning_out",)),
@@ -44,6 +49,9 @@ ELSEWHERE: dict[str, str] = {
     "payment_id": "no LLM log carries a payment: bring it in the account registry (--accounts FILE)",
     "email_domain": "bring it in the account registry (--accounts FILE)",
     "ip": "have the gateway log the client's address, or bring signup_ip in the account registry",
+    ADDRESS_KINDS: "name a database with --addresses (docs/addresses.md)",
+    "country": "log the client's address and name a database with --addresses, or have the gateway log its country",
+    "registry.signup_country": "bring it in the account registry (--accounts FILE)",
     "registry.created_at": "bring it in the account registry (--accounts FILE)",
     "tools": "log whole requests, the tools that they offer included",
     "prompt": "log the messages of requests; without text, evidence from times, identities and counts is left",

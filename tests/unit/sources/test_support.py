@@ -10,7 +10,7 @@ from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.sharing import NAMES
 from stillwatch.report.summary import MissingEvidence
 from stillwatch.sources.registry import Format, formats
-from stillwatch.sources.support import ELSEWHERE, NEEDS, REGISTRY, missing, support, supported_by
+from stillwatch.sources.support import ADDRESS_KINDS, ELSEWHERE, NEEDS, REGISTRY, missing, support, supported_by
 
 FULL = dict.fromkeys(schema.EXCHANGE.names, 1.0)
 BARE = dict.fromkeys(("exchange_id", "requested_at", "account_id", "model"), 1.0)
@@ -26,7 +26,7 @@ def test_every_need_is_a_column_and_has_a_word_on_it() -> None:
     for evidence, groups in NEEDS.items():
         for group in groups:
             for column in group:
-                known = schema.ACCOUNT.names if column.startswith(REGISTRY) else schema.EXCHANGE.names
+                known = schema.ACCOUNT.names if column.startswith(REGISTRY) else [*schema.EXCHANGE.names, ADDRESS_KINDS]
                 assert column.removeprefix(REGISTRY) in known, evidence
             assert set(group) & (set(ELSEWHERE) | set(BARE)), evidence
 
@@ -38,9 +38,12 @@ def test_evidence_on_measures_needs_what_it_declares() -> None:
 
 
 def test_a_full_log_and_registry_support_everything() -> None:
-    """Nothing is missing then."""
-    registry = pa.table({"account_id": ["a"], "created_at": [1], "payment_id": ["card"]})
-    assert missing(FULL, registry) == []
+    """Nothing is missing then but what an address database brings; with one, nothing."""
+    registry = pa.table({"account_id": ["a"], "created_at": [1], "payment_id": ["card"], "signup_country": ["FR"]})
+    assert missing({**FULL, ADDRESS_KINDS: 1.0}, registry) == []
+    lacking = missing(FULL, registry)
+    assert {one["evidence"] for one in lacking} == {"hidden-location", "contradicted-location"}
+    assert all("--addresses" in one["turn_on"] for one in lacking)
 
 
 def test_what_is_missing_is_what_no_column_brings() -> None:
