@@ -247,7 +247,7 @@ def _of_log(record: Record) -> Iterator[Row]:
 
 def _call(record: Record, attributes: Attributes) -> Row:
     row = identity(attributes, record.server)
-    answer_id = first(attributes, ("gen_ai.response.id", "ai.response.id"))
+    answer_id = first(attributes, ("gen_ai.response.id", "gen_ai.request.id", "ai.response.id"))
     cached, written = first(attributes, CACHED_TOKENS), first(attributes, WRITTEN_TOKENS)
     row |= {
         "exchange_id": None if answer_id is None or _SHORT_ID.match(str(answer_id)) else answer_id,

@@ -22,10 +22,17 @@ DETAILS = "gen_ai.client.inference.operation.details"
 _ASKED = (
     "gen_ai.input.messages",
     "gen_ai.prompt",
+    "gen_ai.prompt_json",
     "ai.prompt.messages",
     "gcp.vertex.agent.llm_request",
 )
-_ANSWERED = ("gen_ai.completion", "ai.response.text", "ai.response.object", "gcp.vertex.agent.llm_response")
+_ANSWERED = (
+    "gen_ai.completion",
+    "gen_ai.completion_json",
+    "ai.response.text",
+    "ai.response.object",
+    "gcp.vertex.agent.llm_response",
+)
 _FINISHED = (
     "gen_ai.response.finish_reasons",
     "gen_ai.response.finish_reason",

@@ -75,9 +75,10 @@ def records(document: Mapping[str, Any]) -> Iterator[Record]:
     Raises: TypeError, ValueError or AttributeError where something is put together otherwise.
     """
     if not holds_records(document):
-        alone = plain_record(document)
-        if alone is not None:
-            yield alone
+        for one in page_of(document) or (document,):
+            alone = plain_record(one)
+            if alone is not None:
+                yield alone
         return
     for group in _lists(document, _RESOURCES):
         resource = attributes_of(_object(group.get("resource")).get("attributes"))
@@ -87,12 +88,25 @@ def records(document: Mapping[str, Any]) -> Iterator[Record]:
                     yield _span(one, resource) if kind == "spans" else _log(one, resource)
 
 
+def page_of(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The spans of a page of a trace store's API (`data` or `spans`); None where a document is none."""
+    for name in ("data", "spans"):
+        listed = document.get(name)
+        if isinstance(listed, list) and listed and all(isinstance(one, dict) for one in listed):
+            return listed if all("attributes" in one and {"context", "trace_id"} & set(one) for one in listed) else None
+    return None
+
+
 def split(data: bytes) -> Iterator[bytes] | None:
     """The bytes of an OTLP document as documents of one span or log record each; None for any other document.
 
-    Nothing but the record at hand is decoded, so that a long document costs no more memory than its bytes.
+    Nothing but the record at hand is decoded, so that a long document costs no more memory than its bytes; what is
+    written under older names is decoded whole.
     """
-    if not any(name in data for name in _TODAYS) or any(name in data for name in _OLDER):
+    todays = any(name in data for name in _TODAYS)
+    if any(name in data for name in _OLDER) or (not todays and any(name in data[:_PAGE_HEAD] for name in _PAGES)):
+        return _older_pieces(data)
+    if not todays:
         return None
     try:
         export = msgspec.json.decode(data, type=_Export)
@@ -199,9 +213,14 @@ def typed(key: str, value: Any) -> dict[str, Any]:
 _TODAYS = (b'"resourceSpans"', b'"resourceLogs"')
 _OLDER = (
     b'"resource_spans"', b'"resource_logs"', b'"scope_spans"', b'"scope_logs"', b'"log_records"',
-    b'"instrumentationLibrarySpans"', b'"instrumentationLibraryLogs"',
+    b'"instrumentationLibrarySpans"', b'"instrumentationLibraryLogs"', b'"batches"',
 )  # fmt: skip
 
+
+_TODAY = {"spans": ("resourceSpans", "scopeSpans", "spans"), "logRecords": ("resourceLogs", "scopeLogs", "logRecords")}
+_PAGES = (b'"data":', b'"spans":')
+_PAGE_HEAD = 256
+"""Bytes from the start in which a page of spans says that it is one."""
 
 _NULL = msgspec.Raw(b"null")
 """Of a field that may be anything: a type of Raw or None takes nothing but null."""
@@ -222,6 +241,30 @@ class _Group(msgspec.Struct):
 class _Export(msgspec.Struct):
     resourceSpans: list[_Group] | None = None
     resourceLogs: list[_Group] | None = None
+
+
+def _older_pieces(data: bytes) -> Iterator[bytes] | None:
+    try:
+        document = msgspec.json.decode(data)
+        if not isinstance(document, dict):
+            return None
+        found: list[tuple[Any, ...]] = [
+            (*_TODAY["spans" if kind == "spans" else "logRecords"], group.get("resource"), one)
+            for group in _lists(document, _RESOURCES)
+            for scope in _lists(group, _SCOPES)
+            for kind in _LISTS
+            for one in scope.get(kind) or ()
+        ]
+        alone = [] if found else page_of(document) or []
+    except (AttributeError, TypeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(found) + len(alone) < 2:
+        return None
+    # The record first: a quarantine shows the beginning.
+    pieces: list[Any] = [
+        {outer: [{middle: [{inner: [one]}], "resource": resource}]} for outer, middle, inner, resource, one in found
+    ]
+    return map(msgspec.json.encode, [*pieces, *alone])
 
 
 def _pieces(export: _Export) -> Iterator[bytes]:

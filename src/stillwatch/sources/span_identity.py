@@ -22,11 +22,12 @@ ACCOUNT = (
     "ai.telemetry.metadata.userId",
     "langfuse.user.id",
     "langfuse.trace.user_id",
+    "gen_ai.user",
     "llm.user",
 )
 """Attributes that say who is billed, the surest first."""
 
-END_USER = ("enduser.id", "metadata.user_api_key_end_user_id", "llm.user")
+END_USER = ("enduser.id", "metadata.user_api_key_end_user_id", "gen_ai.user", "llm.user")
 ORGANISATION = ("organization.id", "metadata.user_api_key_org_id", "traceloop.association.properties.organization_id")
 API_KEY = ("api_key.id", "metadata.user_api_key_hash")
 EMAIL = ("user.email", "metadata.user_api_key_user_email")

@@ -556,6 +556,16 @@ def test_one_bad_span_costs_no_other(tmp_path: Path) -> None:
         "lacks requested_at",
     ]
     assert outcome.n_read == 5
+    older = json.dumps(spans(*good)).replace("resourceSpans", "resource_spans").replace("scopeSpans", "scope_spans")
+    assert read_all(tmp_path, json.loads(older), format="otel").reasons == outcome.reasons
+
+
+def test_a_page_of_an_interface_is_its_spans(tmp_path: Path) -> None:
+    """Spans that a trace store's API hands out by the page are read one by one."""
+    page = [{**CONSOLE, "attributes": {**NOW, "gen_ai.response.id": f"chatcmpl-{i:030}"}} for i in range(3)]
+    page[1]["attributes"]["user.id"] = None
+    outcome = read_all(tmp_path, {"data": page, "next_cursor": None})
+    assert (outcome.formats, outcome.table.num_rows, outcome.n_read) == (["otel"], 2, 3)
 
 
 def test_the_other_convention_in_one_file_is_named(tmp_path: Path) -> None:
