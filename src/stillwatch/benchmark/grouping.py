@@ -37,6 +37,7 @@ PROMPTS = 20_000
 MOULDS = 500
 """Prompts that are grouped and moulds they come from, at scale 1."""
 
+WARM_PROMPTS = 500
 PART_ROWS = 50_000
 BAND_BINS, BAND_LIKENESS = 4, 0.4
 """The sketch buckets: bins of a band, and share of bins in which neighbours agree."""
@@ -57,6 +58,10 @@ class Poured:
     mould: NDArray[np.int64]
     accounts: pa.Array
     variant_of: NDArray[np.int64] | None = None
+
+    def first(self, n: int) -> Poured:
+        """The first n of them."""
+        return Poured(self.prompts[:n], self.systems[:n], self.mould[:n], self.accounts[:n], self.variant_of)
 
 
 def pour(n: int, n_moulds: int, seed: int) -> Poured:
@@ -148,6 +153,9 @@ def compare(poured: Poured, *, rounds: int, skip: Sequence[str] = ()) -> Measure
     names = [name for name in METHODS if name not in skip and (name not in PEERS or name in there)]
     groups: dict[str, Groups] = {}
     with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            # What a method does once, such as loading compiled code, is in nobody's time.
+            METHODS[name](poured.first(WARM_PROMPTS), Path(folder))
 
         def work(name: str) -> Callable[[], None]:
             return lambda: groups.__setitem__(name, METHODS[name](poured, Path(folder)))

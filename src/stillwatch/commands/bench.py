@@ -104,10 +104,10 @@ def show(measured: Measured) -> None:
 
     console = Console(highlight=False)
     console.print(measured.title, style="bold")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     table.add_column("")
     for column in measured.columns:
-        table.add_column(column.heading, justify="right")
+        table.add_column(column.heading, justify="right", min_width=max(map(len, column.heading.split())))
     for row in measured.rows:
         figures = [row.figures[column.key] for column in measured.columns]
         cells = (
