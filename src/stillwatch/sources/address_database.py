@@ -78,6 +78,9 @@ class _Ranges:
     kinds: Bits
 
     def at(self, addresses: npt.NDArray[np.generic]) -> Bits:
+        """Kinds of addresses, in any order."""
+        if not len(self.starts):
+            return np.zeros(len(addresses), np.uint8)
         place = np.searchsorted(self.starts, addresses, side="right") - 1
         return np.where(place >= 0, self.kinds[np.maximum(place, 0)], 0).astype(np.uint8)
 
@@ -315,15 +318,12 @@ def _packed(text: str | None) -> bytes | None:
     """An address as 4 or 16 bytes; None for what is none."""
     if text is None:
         return None
-    for spelled in (text, clean_address(text)):
-        if spelled is None:
-            return None
-        try:
-            found = inet_pton(AF_INET6 if ":" in spelled else AF_INET, spelled)
-        except (OSError, ValueError):
-            continue
-        return found[12:] if found.startswith(_MAPPED) else found
-    return None
+    try:
+        found = inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except (OSError, ValueError):
+        cleaned = clean_address(text)
+        return None if cleaned is None or cleaned == text else _packed(cleaned)
+    return found[12:] if len(found) == 16 and found.startswith(_MAPPED) else found
 
 
 def _flat(entries: list[tuple[int, int, int]], *, wide: bool) -> _Ranges:
