@@ -41,6 +41,9 @@ _FINISHED = (
     "llm.response.stop_reason",
     "ai.response.finishReason",
 )
+_FINISHED_TODAY = {"tool_call": "tool_calls"}
+"""Names of the convention for what the models' makers name otherwise."""
+
 _FLAT = ("gen_ai.prompt.", "gen_ai.completion.", "llm.prompts.", "llm.completions.", "llm.request.functions.")
 _ROLES = {
     "gen_ai.system.message": "system",
@@ -109,9 +112,12 @@ def event_row(name: str, attributes: Attributes, body: Any) -> Row:
     event: dict[str, Any] = dict(inside) if isinstance(inside, Mapping) else {"content": inside}
     if name == _CHOICE:
         return _choice(event)
-    message = {name: unpacked_parts(event[name]) for name in ("content", "parts", "tool_calls") if event.get(name)}
+    message = {name: unpacked_parts(event[name]) for name in ("content", "parts") if event.get(name)}
+    if _has_arguments(event.get("tool_calls")):
+        message["tool_calls"] = event["tool_calls"]
     if not message:
-        # Without content captured there is nothing but a role: as an empty prompt it would look like everybody's.
+        # Without content captured there are roles, and names of tools that were called: taken for a conversation, it
+        # would look like everybody's.
         return {}
     role = event.get("role")
     return {"more_messages": [{"role": role if isinstance(role, str) and role else _ROLES[name], **message}]}
@@ -186,7 +192,8 @@ def _answer(attributes: Attributes, flat: Mapping[str, Any]) -> Row:
                 content = {"response": _text(first) or None, "finish_reason": _string(choices[0].get("finish_reason"))}
                 _add(row, {**content, "reasoning_out_blocks": list(opaque_blocks(first))})
     finished = next((_string(attributes.get(name)) for name in _FINISHED if _string(attributes.get(name))), None)
-    row["finish_reason"] = finished or row.get("finish_reason")
+    reason = finished or row.get("finish_reason")
+    row["finish_reason"] = _FINISHED_TODAY.get(reason, reason) if isinstance(reason, str) else reason
     row.pop("model", None)
     return row
 
@@ -212,6 +219,11 @@ def _tools(attributes: Attributes, flat: Mapping[str, Any]) -> list[str] | None:
             return tool_names(value)
     functions = items(_object(_object(flat.get("llm")).get("request")).get("functions"))
     return tool_names([one for one in functions if isinstance(one, Mapping)]) if functions else None
+
+
+def _has_arguments(calls: Any) -> bool:
+    listed = [_object(call) for call in calls] if isinstance(calls, list) else []
+    return any("arguments" in _object(call.get("function", call)) for call in listed)
 
 
 def _flat_message(one: Mapping[str, Any]) -> dict[str, Any]:

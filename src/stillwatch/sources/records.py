@@ -265,7 +265,7 @@ class _Collector:
             row["messages"] = more
         try:
             reason = row.pop("fault", None)
-            nobody = row.pop("no_account", None)
+            nobody, named_by = row.pop("no_account", None), row.pop("account_from", None)
             if reason is None and row.get("account_id") is None:
                 reason = nobody
             if reason is None:
@@ -273,6 +273,8 @@ class _Collector:
         except tuple(_WRONG) as error:
             reason = self._why(error)
         if reason is None:
+            if named_by is not None:
+                row["notes"] = [*(row.get("notes") or ()), f"the account is {named_by}"]
             self._keep(row, held.line, held.raw)
         else:
             self._reader.bad(Piece(held.line, held.raw), reason)

@@ -22,7 +22,7 @@ Times may be datetimes (naive: UTC), ISO strings, or numbers in seconds since 19
 
 More names are for the reader: `link` says what the row has to do with other records (`joining.Link`), `no_account` is
 the reason for the quarantine where none of them names the row's account, and `notes` is a list of sentences that are
-said of a place with the number of records that they hold for.
+said of a place with the number of records that they hold for. `account_from` says what named the account.
 """
 
 

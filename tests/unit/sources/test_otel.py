@@ -97,7 +97,14 @@ def only(tmp_path: Path, *documents: dict[str, Any]) -> dict[str, Any]:
 def old_events(*, content: bool = True) -> list[tuple[str, dict[str, Any]]]:
     """Names and bodies of the events of 1.28 to 1.36 for the example."""
     if not content:
-        return [("gen_ai.system.message", {}), ("gen_ai.user.message", {}), ("gen_ai.choice", {"index": 0})]
+        called = {"tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "get_weather"}}]}
+        return [
+            ("gen_ai.system.message", {}),
+            ("gen_ai.user.message", {}),
+            ("gen_ai.assistant.message", called),
+            ("gen_ai.tool.message", {"id": "call_1"}),
+            ("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": {"role": "assistant"}}),
+        ]
     return [
         ("gen_ai.system.message", {"content": "You are a helpful bot"}),
         ("gen_ai.user.message", {"content": "Tell me a joke about OpenTelemetry"}),
@@ -451,10 +458,10 @@ def test_random_numbers_of_local_servers_are_no_ids(tmp_path: Path) -> None:
 
 
 def test_capture_turned_off_is_no_empty_prompt(tmp_path: Path) -> None:
-    """Message events without content leave the texts absent."""
+    """Message events without content, and calls without arguments, leave the conversation absent."""
     row = only(tmp_path, logs(*(event(n, {}, b) for n, b in old_events(content=False))), spans(span(OLD_ABOUT)))
     assert (row["prompt"], row["system_prompt"], row["response"]) == (None, None, None)
-    assert row["turns"] is None
+    assert (row["turns"], row["message_digests"]) == (None, None)
 
 
 def test_messages_that_a_limit_cut_are_left_out_and_said(tmp_path: Path) -> None:
