@@ -48,7 +48,10 @@ CACHED_TOKENS = (
     "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
     "gen_ai.usage.input_tokens.cached", "llm.usage.cache_read_input_tokens", "ai.usage.cachedInputTokens",
 )  # fmt: skip
-WRITTEN_TOKENS = ("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens")
+WRITTEN_TOKENS = (
+    "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+)  # fmt: skip
 REASONING_TOKENS = (
     "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning",
     "llm.usage.reasoning_tokens", "ai.usage.reasoningTokens",
