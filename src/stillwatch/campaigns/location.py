@@ -1,6 +1,8 @@
 """Where accounts say they are, and where they send from: services that hide it, and countries that contradict it.
 
 Which country it is counts for nothing, here or anywhere; only that it is hidden, or that two records of it disagree.
+A group's commonest network prefix is left out of both: a class, an office or a company that goes out through one exit,
+its own VPN's or one abroad, sits in one place and hides from nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ LEAST_ACCOUNTS = 3
 
 LEAST_KNOWN = 0.5
 """and the share of its accounts: a few do not speak for all."""
+
+MOST_BITS = 4.0
+"""What it says at the most, together: no sample of classes and agencies tells how many of them hide, and of these it is
+assumed that one in sixteen does."""
 
 _PER = 1_000_000
 """Shares are summed as integers of so many parts, so that no order of adding changes them."""
@@ -47,19 +53,30 @@ def elsewhere(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
 
 
 def _mean_share(connection: duckdb.DuckDBPyConnection, n: int, known: str, counted: str) -> Floats:
-    """Mean over the accounts of each group of the share of the exchanges that are counted among the known ones."""
+    """Mean over a group's accounts of the share of what is counted, its commonest place left out, in what is known."""
     table = connection.sql(
         f"""
         with home as (select account, min(country) as home from registry where country <> 0 group by account),
-        mine as (
-            select g.grp, e.account, count(*) filter ({known}) as n, count(*) filter ({known} and {counted}) as seen
+        sent as (
+            select g.grp, e.account, e.ip_prefix, count(*) filter ({known}) as n,
+                count(*) filter ({known} and {counted}) as seen
             from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
                 left join home r using (account)
             group by all
+        ), mine as (select grp, account, sum(n)::bigint as n from sent group by all),
+        places as (
+            select grp, ip_prefix, sum(s.n * {_PER} // greatest(m.n, 1)) as weight
+            from sent s join mine m using (grp, account) where ip_prefix is not null group by all
+        ), commonest as (
+            select grp, ip_prefix from places
+            qualify row_number() over (partition by grp order by weight desc, ip_prefix) = 1
+        ), hidden as (
+            select s.grp, s.account, sum(s.seen)::bigint as seen
+            from sent s left join commonest c using (grp) where s.ip_prefix is distinct from c.ip_prefix group by all
         )
-        select grp, count(*)::bigint as accounts, count(*) filter (n > 0)::bigint as known,
-            coalesce(sum(seen * {_PER} // greatest(n, 1)), 0)::bigint as share
-        from mine group by grp
+        select m.grp, count(*)::bigint as accounts, count(*) filter (m.n > 0)::bigint as known,
+            coalesce(sum(h.seen * {_PER} // greatest(m.n, 1)), 0)::bigint as share
+        from mine m left join hidden h using (grp, account) group by m.grp
         """
     ).to_arrow_table()
     out = np.full(n, np.nan)
@@ -70,11 +87,15 @@ def _mean_share(connection: duckdb.DuckDBPyConnection, n: int, known: str, count
 
 
 def counted_once(evidence: list[Evidence]) -> list[Evidence]:
-    """The same evidence, of which the want of a common place and a hidden one weigh what the better of them does.
+    """The same evidence, of which hidden places weigh `MOST_BITS` at most, and nothing beside the want of a common one.
 
-    A pool of exits scatters its accounts and hides them: that is one fact. The weaker stays, with no bits.
+    A pool of exits scatters its accounts and hides them: that is one fact. The weaker of the two stays, with no bits.
     """
     hidden = sum(e.bits for e in evidence if e.name in HIDDEN)
+    if hidden > MOST_BITS:
+        scale = MOST_BITS / hidden
+        evidence = [replace(e, bits=e.bits * scale) if e.name in HIDDEN else e for e in evidence]
+        hidden = MOST_BITS
     scattered = sum(e.bits for e in evidence if e.name == SCATTERED)
     if min(hidden, scattered) <= 0:
         return evidence

@@ -19,9 +19,9 @@ HOME, ABROAD = 7, 8
 
 
 def traffic(
-    rows: Sequence[tuple[int, int, int | None, int | None]], homes: dict[int, int]
+    rows: Sequence[tuple[int, int, int | None, int | None]], homes: dict[int, int], prefix: int | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """Views as a scan has them, of (group, account, kinds, country) a row."""
+    """Views as a scan has them, of (group, account, kinds, country) a row; prefix: of all, else each has its own."""
     connection = duckdb.connect()
     group, account, kinds, country = zip(*rows, strict=True)
     position = list(range(len(rows)))
@@ -29,6 +29,7 @@ def traffic(
     tables = {
         "exchanges": {
             "position": pa.array(position),
+            "ip_prefix": pa.array(position if prefix is None else [prefix] * len(rows)),
             "account": pa.array(account),
             "unit": pa.array(account),
             "address_kinds": pa.array(kinds, pa.uint8()),
@@ -50,6 +51,15 @@ def test_every_account_counts_alike() -> None:
     """Hundreds of exchanges of one account through a VPN are one account of four that hides."""
     rows = [(0, 1, VPN, HOME)] * 300 + [(0, account, 0, HOME) for account in (2, 3, 4)]
     assert hiding(traffic(rows, {}), 1).tolist() == [0.25]
+
+
+def test_one_exit_for_all_is_a_place() -> None:
+    """An office whose VPN has one exit sits in one place, wherever that is, and hides from nobody."""
+    rows = [(0, account, VPN, ABROAD) for account in (1, 2, 3, 4)]
+    homes = dict.fromkeys((1, 2, 3, 4), HOME)
+    assert hiding(traffic(rows, homes, prefix=5), 1).tolist() == [0.0]
+    assert elsewhere(traffic(rows, homes, prefix=5), 1).tolist() == [0.0]
+    assert hiding(traffic(rows, homes), 1).tolist() == [0.75]
 
 
 def test_hosting_hides_nobody() -> None:
@@ -80,12 +90,15 @@ def piece(name: str, bits: float) -> Evidence:
     return Evidence(family="identity", axis="coordination", name=name, bits=bits, observed=0, expected=0, sentence=name)
 
 
-@pytest.mark.parametrize(("hidden", "scattered", "left"), [(5.0, 3.0, 5.0), (3.0, 4.0, 4.0), (5.0, 0.0, 5.0)])
+@pytest.mark.parametrize(
+    ("hidden", "scattered", "left"),
+    [(3.5, 3.0, 3.5), (3.0, 4.0, 4.0), (2.5, 0.0, 2.5), (9.0, 0.0, 4.0), (9.0, 4.5, 4.5)],
+)
 def test_a_pool_of_exits_is_one_fact(hidden: float, scattered: float, left: float) -> None:
     """Hidden and scattered places weigh what the better of them does, and the weaker says so."""
     evidence = [piece(HIDDEN[0], hidden - 1), piece(HIDDEN[1], 1.0), piece("no-common-place", scattered)]
     once = counted_once([*evidence, piece("concealment", 2.0)])
-    assert sum(e.bits for e in once) == left + 2.0
+    assert sum(e.bits for e in once) == pytest.approx(left + 2.0)
     assert [e.name for e in once] == [*HIDDEN, "no-common-place", "concealment"]
 
 

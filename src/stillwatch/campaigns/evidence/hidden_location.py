@@ -1,10 +1,11 @@
 """Hidden location: accounts that act as one and conceal, or contradict, where they are.
 
-Many honest people use a VPN, whole regions do, and all servers stand in hosting ranges. So hosting is not counted, and
-the share that is counted is compared with that of honest groups of this same traffic: where those hide as well, it
-weighs nothing. It never says that accounts act as one, which is asked of what they share and do; it speaks against an
-explanation that needs an open place (a class, an agency), and against no other. It is no second fact beside the want of
-a common place: of the two the better counts.
+Many honest people use a VPN, whole regions do, and all servers stand in hosting ranges. So hosting is not counted, nor
+the group's commonest network prefix (an office's own VPN is a place), and the share that is counted is compared with
+that of honest groups of this same traffic: where those hide as well, it weighs nothing. It never says that accounts act
+as one, which is asked of what they share and do; it speaks against an explanation that needs an open place (a class, an
+agency), with four bits at the most, and against no other. It is no second fact beside the want of a common place: of
+the two the better counts.
 """
 
 from __future__ import annotations
