@@ -32,7 +32,9 @@ def items(value: Any) -> list[Any]:
     """What an index counts, in its order: of a list, or of an object whose names are numbers; others are left out."""
     if isinstance(value, list):
         return value
-    if not isinstance(value, Mapping):
+    if not value:
+        return []
+    if not isinstance(value, dict):
         return []
     # By length first: sorted as numbers are, however long.
     numbers = sorted((name for name in value if str(name).isdigit()), key=lambda name: (len(str(name)), str(name)))
@@ -40,6 +42,6 @@ def items(value: Any) -> list[Any]:
 
 
 def _nested(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return nest({str(name): one for name, one in value.items()})
     return [_nested(one) for one in value] if isinstance(value, list) else value

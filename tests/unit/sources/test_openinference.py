@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from log_samples import Outcome, exchange, read, write_lines
 
@@ -156,6 +159,28 @@ def test_every_shape_is_guessed(tmp_path: Path, shape: str) -> None:
     """A file of any of these shapes is read without its format's name."""
     outcome = read_all(tmp_path, SHAPES[shape])
     assert (outcome.formats, outcome.table.num_rows) == (["openinference"], 1)
+
+
+def test_a_data_frame_in_parquet_is_read(tmp_path: Path) -> None:
+    """Phoenix's data frame of spans, saved as Parquet: chains are no exchanges, numbers may be floats."""
+    rows = [
+        {
+            **PHOENIX,
+            "context.span_id": f"{i:016x}",
+            "span_kind": "LLM" if i else "CHAIN",
+            "start_time": datetime(2026, 5, 1, 0, 0, i, tzinfo=UTC),
+            "attributes.llm.token_count.prompt": 259.0,
+            "attributes.metadata": {"tenant_id": "t-1"},
+        }
+        for i in range(3)
+    ]
+    path = tmp_path / "spans.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    outcome = read(path)
+    assert (outcome.formats, outcome.reasons) == (["openinference"], [])
+    assert outcome.table["account_id"].to_pylist() == ["t-1", "t-1"]
+    assert outcome.table["input_tokens"].to_pylist() == [259, 259]
+    assert outcome.table["response"].to_pylist() == ["The product of 23 times 87 is 2001."] * 2
 
 
 GENAI = {
