@@ -33,7 +33,13 @@ from stillwatch.sources.span_identity import (
 from stillwatch.sources.values import microseconds
 
 CALLS = ("chat", "text_completion", "generate_content", "completion", "message", "messages", "responses", "response")
-"""Operations that call a model for an answer; the others (embeddings, invoke_agent, execute_tool, ...) do not."""
+"""Operations that call a model for an answer."""
+
+OTHER_OPERATIONS = (
+    "invoke_", "create_", "execute_", "fetch_", "search_", "update_", "upsert_", "delete_", "embed", "retriev",
+    "rerank", "plan", "evaluat", "moderat", "guardrail", "transcri", "speech", "image",
+)  # fmt: skip
+"""What the names of operations begin with that are no such call; any other name is a tracer's own."""
 
 MODEL = ("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model")
 INPUT_TOKENS = (
@@ -70,6 +76,7 @@ _SHORT_ID = re.compile(r"^(?:chat)?cmpl-\d{1,6}$")
 
 NO_ACCOUNT = "names no account: set user.id on the span of the call, or on one above it"
 NO_CALL = "is a message of a call that does not stand near it in this file: export spans, or whole calls as events"
+NO_SPAN = "is the event of a call whose span, which names the account, does not stand near it: give both one exporter"
 
 _AROUND = frozenset(("workflow", "task", "agent", "tool"))
 
@@ -111,8 +118,10 @@ def sureness(document: Document, of_record: Callable[[Record], float | None]) ->
 def is_call(attributes: Attributes) -> bool:
     """Whether a span or an event tells of a call to a model, in GenAI's names."""
     operation = attributes.get("gen_ai.operation.name", attributes.get("llm.request.type"))
-    if isinstance(operation, str) and operation:
-        return operation.lower() in CALLS and first(attributes, MODEL) is not None
+    if isinstance(operation, str) and operation.lower() in CALLS:
+        return first(attributes, MODEL) is not None
+    if isinstance(operation, str) and operation.lower().startswith(OTHER_OPERATIONS):
+        return False
     if attributes.get("traceloop.span.kind") in _AROUND or attributes.get("openinference.span.kind", "LLM") != "LLM":
         return False
     if any(
@@ -245,7 +254,8 @@ def _of_log(record: Record) -> Iterator[Row]:
             otherwise["status"] = code
         else:
             row["status"] = code
-        yield {**row, "no_account": NO_ACCOUNT, "link": Link(record.key, "details", otherwise=otherwise)}
+        otherwise["no_account"] = NO_SPAN
+        yield {**row, "link": Link(record.key, "details", otherwise=otherwise)}
 
 
 def _call(record: Record, attributes: Attributes) -> Row:

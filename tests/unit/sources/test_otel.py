@@ -10,7 +10,7 @@ import pytest
 from log_samples import Outcome, exchange, read, write_lines
 
 from stillwatch.errors import BadRecord
-from stillwatch.sources.otel import parse, sniff, write
+from stillwatch.sources.otel import is_call, parse, sniff, write
 from stillwatch.sources.otlp import typed
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -441,6 +441,36 @@ def test_messages_without_their_call_are_one_record_aside(tmp_path: Path) -> Non
     assert [reason.partition(":")[0] for _, reason in outcome.reasons] == [
         "is a message of a call that does not stand near it in this file"
     ]
+
+
+def test_a_call_told_by_its_event_alone(tmp_path: Path) -> None:
+    """It is an exchange where the event names the account; where only the span would, the reason asks for that."""
+    name = "gen_ai.client.inference.operation.details"
+    row = only(tmp_path, logs(event(name, {**NOW, **CONTENT})))
+    assert (row["exchange_id"], row["account_id"], row["status"], row["response"]) == (
+        ANSWER_ID,
+        "customer-1",
+        200,
+        JOKE,
+    )
+    assert row["requested_at"].isoformat() == "2026-05-01T00:00:02+00:00"
+    other = event(name, {**ABOUT, "gen_ai.response.id": "y" * 20}, spanId="9" * 16)
+    outcome = read_all(tmp_path, logs(event(name, NOW), other))
+    assert [reason.partition(",")[0] for _, reason in outcome.reasons] == ["is the event of a call whose span"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "calls"),
+    [
+        ("chat", True), ("text_completion", True), ("generate_content", True), ("Completion", True), ("my_chat", True),
+        ("invoke_agent", False), ("create_agent", False), ("execute_tool", False), ("embeddings", False),
+        ("retrieval", False), ("invoke_workflow", False), ("fetch_response", False), ("rerank", False),
+    ],
+)  # fmt: skip
+def test_operations_that_call_a_model(operation: str, calls: bool) -> None:
+    """Those of the convention by name; a tracer's own name is a call's where model and usage say so."""
+    assert is_call({**ABOUT, "gen_ai.operation.name": operation}) == calls
+    assert not is_call({"gen_ai.operation.name": operation})
 
 
 def test_a_span_that_came_twice_is_a_duplicate(tmp_path: Path) -> None:
