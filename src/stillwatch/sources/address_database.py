@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from itertools import islice
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -163,9 +163,8 @@ def open_addresses(named: Iterable[str], say: Callable[[str], None]) -> AddressD
     described: list[Database] = []
     for one in named:
         kind, path = _kind_and_path(one)
-        content = _content(path)
-        digest = blake2b(content, digest_size=8).hexdigest()
-        if _MMDB_MARK in content[-_MMDB_TAIL:]:
+        digest, is_mmdb = _looked_at(path)
+        if is_mmdb:
             reader = _open_mmdb(path, kind)
             about = reader.metadata()
             date = datetime.fromtimestamp(about.build_epoch, UTC).strftime("of %Y-%m-%d")
@@ -173,7 +172,7 @@ def open_addresses(named: Iterable[str], say: Callable[[str], None]) -> AddressD
             readers.append(reader)
         else:
             kinds = KINDS[kind] if kind else kinds_in_words(path.stem)
-            found = read_list(content, str(path), kinds)
+            found = read_list(path.read_bytes(), str(path), kinds)
             title = f"list of {' and '.join(kind_names(found.kinds))}"
             date = "without a date" if found.date is None else f"of {found.date}"
             described.append(Database(title, f"{found.n:,} entries", date, digest))
@@ -200,9 +199,13 @@ def _kind_and_path(named: str) -> tuple[str | None, Path]:
     return None, Path(named)
 
 
-def _content(path: Path) -> bytes:
+def _looked_at(path: Path) -> tuple[str, bool]:
+    """A digest of a file's content, and whether it is a MaxMind database; those may be larger than memory."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            digest = file_digest(file, lambda: blake2b(digest_size=8)).hexdigest()
+            file.seek(max(0, file.tell() - _MMDB_TAIL))
+            return digest, _MMDB_MARK in file.read()
     except OSError as error:
         raise MissingSource(
             f"the address database cannot be read: {error.strerror}",
