@@ -18,6 +18,9 @@ from stillwatch.sources.address_lists import KINDS
 
 _EXITS = sum(bit for name, bit in KINDS.items() if name != "hosting")
 _ALL = sum(KINDS.values())
+_MAX_SYSTEM = 2**32 - 1
+"""No system has a larger number; a log may say anything."""
+
 _STEP = 64
 """Room for the kinds below the system in the number of a service; numbers of services are negative and small."""
 
@@ -26,7 +29,7 @@ ADDRESS = f"case when coalesce(address_kinds, 0) & {_EXITS} = 0 then ip end"
 
 PREFIX = (
     f"case when coalesce(address_kinds, 0) = 0 or ip_prefix is null then ip_prefix "
-    f"else -({_STEP} * (1 + coalesce(greatest(asn, 0), 0)) + address_kinds) end"
+    f"else -({_STEP} * (1 + coalesce(least(greatest(asn, 0), {_MAX_SYSTEM}), 0)) + address_kinds) end"
 )
 """SQL of the prefix as an indicator: that of the service, where it is one's."""
 
@@ -34,7 +37,7 @@ PREFIX = (
 def shared_prefix(prefix: pa.Int64Array, asn: pa.Int64Array, kinds: pa.UInt8Array) -> pa.Int64Array:
     """The same as `PREFIX`, of columns."""
     bits = pc.fill_null(kinds, 0).cast(pa.int64())
-    system = pc.max_element_wise(pc.fill_null(asn, 0), 0)
+    system = pc.min_element_wise(pc.max_element_wise(pc.fill_null(asn, 0), 0), _MAX_SYSTEM)
     service = pc.negate(pc.add(pc.multiply(pc.add(system, 1), _STEP), bits))
     return pc.if_else(pc.or_(pc.equal(bits, 0), pc.is_null(prefix)), prefix, service)
 

@@ -105,7 +105,7 @@ class AddressDatabase:
     @property
     def digest(self) -> str:
         """Changes whenever an answer may."""
-        return " ".join(one.digest for one in self.described)
+        return " ".join(f"{one.title} {one.digest}" for one in self.described)
 
     def locate(self, addresses: pa.Array, asn: pa.Array | None = None) -> Located:
         """What is known of a column of addresses.

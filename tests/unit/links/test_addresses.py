@@ -10,10 +10,13 @@ from stillwatch.sources.address_lists import KINDS
 
 ROWS = pa.table(
     {
-        "ip": pa.array([1, 2, 3, 4, 5, None], pa.int64()),
-        "ip_prefix": pa.array([-(2**62), 12, 13, 14, 15, None], pa.int64()),
-        "asn": pa.array([64500, 64500, 64500, None, 4_200_000_000, 64500], pa.int64()),
-        "address_kinds": pa.array([0, KINDS["vpn"], KINDS["vpn"], KINDS["tor"], KINDS["hosting"], None], pa.uint8()),
+        "ip": pa.array([1, 2, 3, 4, 5, None, 7, 8], pa.int64()),
+        "ip_prefix": pa.array([-(2**62), 12, 13, 14, 15, None, 17, 18], pa.int64()),
+        "asn": pa.array([64500, 64500, 64500, None, 4_200_000_000, 64500, 2**63 - 1, -5], pa.int64()),
+        "address_kinds": pa.array(
+            [0, KINDS["vpn"], KINDS["vpn"], KINDS["tor"], KINDS["hosting"], None, KINDS["vpn"], KINDS["tor"]],
+            pa.uint8(),
+        ),
     }
 )
 
@@ -21,16 +24,17 @@ ROWS = pa.table(
 def test_exits_of_one_service_are_one_value() -> None:
     """Two prefixes of one VPN are one value; a home keeps its own; nothing known changes nothing."""
     values = duckdb.sql(f"select {PREFIX} from ROWS", connection=_rows()).fetchall()
-    home, one, other, tor, hoster, nothing = (value for (value,) in values)
+    home, one, other, tor, hoster, nothing, odd, negative = (value for (value,) in values)
     assert (home, nothing) == (-(2**62), None)
     assert one == other
-    assert len({home, one, tor, hoster}) == 4
+    assert len({home, one, tor, hoster, odd}) == 5
+    assert negative == tor
 
 
 def test_whole_addresses_count_at_homes_and_hosters_only() -> None:
     """A machine of one's own is shared with nobody; an exit of a VPN says nothing beyond its service."""
     values = [value for (value,) in duckdb.sql(f"select {ADDRESS} from ROWS", connection=_rows()).fetchall()]
-    assert values == [1, None, None, None, 5, None]
+    assert values == [1, None, None, None, 5, None, None, None]
 
 
 def test_columns_and_sql_agree() -> None:

@@ -100,6 +100,14 @@ def test_it_says_what_it_is_and_not_where(tmp_path: Path) -> None:
     assert said[0].startswith(str(tmp_path / "a" / "x.mmdb"))
 
 
+def test_the_digest_changes_with_what_a_list_is_taken_for(tmp_path: Path) -> None:
+    """A killed scan goes on only where the same list was taken for the same kind."""
+    path = tmp_path / "list.txt"
+    path.write_text("192.0.2.0/24\n")
+    assert opened(f"vpn={path}").digest == opened(f"vpn={path}").digest
+    assert opened(f"vpn={path}").digest != opened(f"hosting={path}").digest
+
+
 def test_without_a_file_there_is_none() -> None:
     """No database is no error."""
     assert open_addresses([], lambda _: None) is None
