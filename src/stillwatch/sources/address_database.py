@@ -91,7 +91,14 @@ class AddressDatabase:
     The first that knows a system or a country is believed; of kinds all count.
     """
 
-    def __init__(self, readers: Sequence[maxminddb.Reader], lists: Sequence[AddressList], described: list[Database]):
+    def __init__(
+        self,
+        readers: Sequence[maxminddb.Reader],
+        lists: Sequence[AddressList],
+        described: list[Database],
+        *,
+        tells_kinds: bool = True,
+    ):
         self._readers = list(readers)
         self._v4 = _flat([entry for one in lists for entry in one.v4], wide=False)
         self._v6 = _flat([entry for one in lists for entry in one.v6], wide=True)
@@ -100,7 +107,7 @@ class AddressDatabase:
             for asn, kinds in one.asns.items():
                 self._asns[asn] = self._asns.get(asn, 0) | kinds
         self.described = described
-        self.tells_kinds = bool(lists) or any(_tells(reader)[1] for reader in self._readers)
+        self.tells_kinds = tells_kinds
 
     @property
     def digest(self) -> str:
@@ -161,15 +168,16 @@ def open_addresses(named: Iterable[str], say: Callable[[str], None]) -> AddressD
     readers: list[maxminddb.Reader] = []
     lists: list[AddressList] = []
     described: list[Database] = []
+    tells_kinds = False
     for one in named:
         kind, path = _kind_and_path(one)
         digest, is_mmdb = _looked_at(path)
         if is_mmdb:
-            reader = _open_mmdb(path, kind)
+            reader, date, tells = _open_mmdb(path, kind)
             about = reader.metadata()
-            date = datetime.fromtimestamp(about.build_epoch, UTC).strftime("of %Y-%m-%d")
-            described.append(Database(about.database_type, f"{about.node_count:,} nodes", date, digest))
+            described.append(Database(about.database_type, f"{about.node_count:,} nodes", f"of {date}", digest))
             readers.append(reader)
+            tells_kinds |= tells
         else:
             kinds = KINDS[kind] if kind else kinds_in_words(path.stem)
             found = read_list(path.read_bytes(), str(path), kinds)
@@ -177,10 +185,11 @@ def open_addresses(named: Iterable[str], say: Callable[[str], None]) -> AddressD
             date = "without a date" if found.date is None else f"of {found.date}"
             described.append(Database(title, f"{found.n:,} entries", date, digest))
             lists.append(found)
+            tells_kinds = True
             if found.unused:
                 say(f"{path}: {found.unused:,} entries are of kinds that say nothing here, and are left out")
         say(f"{path}: read as {described[-1].title}, {described[-1].size}, {described[-1].date}")
-    return AddressDatabase(readers, lists, described) if described else None
+    return AddressDatabase(readers, lists, described, tells_kinds=tells_kinds) if described else None
 
 
 def kind_names(kinds: int) -> list[str]:
@@ -214,7 +223,8 @@ def _looked_at(path: Path) -> tuple[str, bool]:
         ) from None
 
 
-def _open_mmdb(path: Path, kind: str | None) -> maxminddb.Reader:
+def _open_mmdb(path: Path, kind: str | None) -> tuple[maxminddb.Reader, str, bool]:
+    """The database, the day on which it was built, and whether it tells kinds."""
     if kind is not None:
         raise InputError(
             "a MaxMind database says itself what kinds its addresses are",
@@ -223,20 +233,24 @@ def _open_mmdb(path: Path, kind: str | None) -> maxminddb.Reader:
         )
     try:
         reader = maxminddb.open_database(path)
-        told = _tells(reader)
-    except (maxminddb.InvalidDatabaseError, ValueError, OSError, UnicodeDecodeError) as error:
+        # The compiled reader writes beyond its memory where it walks through a damaged file; the plain one only fails.
+        with maxminddb.open_database(path, maxminddb.MODE_MMAP) as plain:
+            places, kinds = _tells(plain)
+        built = datetime.fromtimestamp(reader.metadata().build_epoch, UTC).strftime("%Y-%m-%d")
+    except Exception as error:  # damage shows in any kind of error there is
         raise _damaged(str(path), error) from None
-    if not any(told):
+    if not (places or kinds):
         raise InputError(
             f"a database of type {reader.metadata().database_type} holds nothing that is used here",
             source=str(path),
             hint="used are AS numbers, countries, and what is hosting, VPN, proxy or Tor",
         )
-    return reader
+    return reader, built, kinds
 
 
 def _damaged(source: str, error: Exception) -> InputError:
-    return InputError(f"the MaxMind database is damaged: {error}", source=source, hint="fetch it again, whole")
+    why = str(error) if isinstance(error, maxminddb.InvalidDatabaseError) else "its content is no sense"
+    return InputError(f"the MaxMind database is damaged: {why}", source=source, hint="fetch it again, whole")
 
 
 def _tells(reader: maxminddb.Reader) -> tuple[bool, bool]:
@@ -266,7 +280,7 @@ def _ask(
             width = 8 * len(address)
             try:
                 answer, bits = reader.get_with_prefix_len(inet_ntop(AF_INET if width == 32 else AF_INET6, address))
-            except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
+            except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, ValueError) as error:
                 raise _damaged(reader.metadata().database_type, error) from None
             host = width - bits
             past = (int.from_bytes(address) | ((1 << host) - 1)).to_bytes(len(address))

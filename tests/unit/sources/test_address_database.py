@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmdb import write_mmdb
 
@@ -134,6 +135,25 @@ def test_bad_files_are_told(tmp_path: Path) -> None:
         assert said in raised.value.what, named
         assert raised.value.source, named
         assert raised.value.hint, named
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=5), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_damage_ends_in_an_error_or_an_answer(flips: list[tuple[int, int]], length: int) -> None:
+    """Whatever bytes are wrong and wherever a database is cut off, it is an error for a person, and nothing falls."""
+    record = {"asn": "AS1", "country": "FR", "traits": {"is_hosting_provider": True, "x": [1, "a"]}}
+    with TemporaryDirectory() as folder:
+        path = write_mmdb(Path(folder) / "x.mmdb", {f"10.{n}.0.0/16": record for n in range(20)})
+        content = bytearray(path.read_bytes())
+        for place, value in flips:
+            content[place % len(content)] = value
+        path.write_bytes(content[: len(content) if length % 3 else length % len(content)])
+        try:
+            found = opened(path).locate(pa.array(["10.3.0.1", "10.200.0.1", "x", "2001:db8::1"]))
+        except InputError as error:
+            assert error.source
+        else:
+            assert len(found.asn) == 4
 
 
 _SHORT = st.tuples(st.integers(0, 255), st.integers(24, 32), st.sampled_from([1, 2, 4, 8, 3]))
