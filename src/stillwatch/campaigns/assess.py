@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
-from stillwatch.campaigns.explanations import OVERLAP, twice, weigh_explanations
+from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
 from stillwatch.campaigns.measures import Floats, Measures, chosen, joined, measure, per_account
@@ -34,9 +34,6 @@ AMOUNT = frozenset({"fresh-answers"})
 MIN_NULL_EXCHANGES = 15
 """Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
 MAX_SINGLES = 20_000
-
-MIXED_SHARE = 0.3
-"""Share of other traffic on a stream's accounts from which they may be a proxy's, which carries many customers."""
 
 LIVES_ON = 0.2
 """Share of a unit's exchanges under the keys of found streams, from which it is no honest comparison."""
@@ -133,8 +130,6 @@ class Bench:
             sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng)
             accounts = np.flatnonzero(np.isin(self.account_unit, units))
             hidden, concealed = concealment(self.faces, accounts)
-            all_of = cells.n[np.isin(cells.unit, units)].sum()
-            mixed = stream is not None and cells.n[groups[row]].sum() < (1.0 - MIXED_SHARE) * all_of
             measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
             placed = counted_once([*measured, *scatter(self.places, accounts)])
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
@@ -149,8 +144,7 @@ class Bench:
                     explanations=weigh_explanations(
                         evidence,
                         {name: score.bits(row) for name, score in made_by.items()},
-                        mixed=mixed,
-                        outside=float(candidates.outside[row]),
+                        _place(cells, network.members, groups[row], float(candidates.outside[row])),
                     ),
                     sharing=sharing,
                     strangers=hidden,
@@ -197,6 +191,26 @@ def assess(
         plan += [(number, network, None), *((number, network, stream) for stream in streams)]
     subjects, candidates = bench.weigh(plan, 0)
     return Assessment(subjects, candidates, bench)
+
+
+def _place(cells: Cells, members: npt.NDArray[np.int32], rows: Ints, outside: float) -> Place:
+    """Where some cells stand in their network. Shapes: rows (k,) of `cells`.
+
+    Mixing deals each exchange to a unit in proportion to what that sends meanwhile.
+    """
+    low, high = np.quantile(cells.first_at[rows], 0.05), np.quantile(cells.last_at[rows], 0.95)
+    within = np.isin(cells.unit, members)
+    meanwhile = within & (cells.first_at <= high) & (cells.last_at >= low)
+    volume = np.bincount(cells.unit[meanwhile], cells.n[meanwhile])
+    n = float(cells.n[rows].sum())
+    dealt = -np.expm1(n * np.log1p(-np.minimum(volume / volume.sum(), 1.0 - 1e-12)))
+    units = np.unique(cells.unit[rows])
+    return Place(
+        of_accounts=n / float(cells.n[np.isin(cells.unit, units)].sum()),
+        of_network=n / float(cells.n[within].sum()),
+        spread=len(units) / max(float(dealt.sum()), 1.0),
+        outside=outside,
+    )
 
 
 def _suspects(cells: Cells, networks: Sequence[Network], split: Sequence[Sequence[Stream]]) -> npt.NDArray[np.int64]:
@@ -331,8 +345,8 @@ def _scores(candidates: Measures, references: Measures, singles: Measures) -> tu
     return coordination, _extraction(candidates, joined(singles, references))
 
 
-def _extraction(candidates: Measures, null: Measures) -> _Score:
-    evidence = [one for one in measured_evidence().values() if one.axis == "extraction"]
+def _extraction(candidates: Measures, null: Measures, without: frozenset[str] = frozenset()) -> _Score:
+    evidence = [one for one in measured_evidence().values() if one.axis == "extraction" and one.name not in without]
     return _Score.of(evidence, ["amount" if one.name in AMOUNT else "kind" for one in evidence], candidates, null)
 
 
@@ -345,6 +359,7 @@ def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
     applications = chosen(singles, on_moulds) if on_moulds.any() else singles
     return {
         "applications": _extraction(candidates, applications),
+        "customers": _extraction(candidates, applications, without=AMOUNT),
         "people": _extraction(per_account(candidates), singles),
     }
 

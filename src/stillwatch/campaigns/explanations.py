@@ -123,38 +123,81 @@ EXPLANATIONS: tuple[Honest, ...] = (
 victim; `roles` tells them apart. Nor is a product that somebody runs over many concealed accounts to get round limits:
 that is a fraud, and what keeps it from being called a campaign is the test of extraction alone."""
 
+MIXED_SHARE = 0.3
+"""Share of other traffic on a stream's accounts from which they may be a proxy's, which carries many customers."""
+
 OUTSIDE_SHARE = 0.25
-OUTSIDE_BITS = 4.0
 """Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week."""
+
+KEPT_TO = 0.5
+"""Of proxies one in sixteen is assumed to keep a customer to half of the accounts that mixing would use, or fewer."""
+
+MIXED_OVER = 0.75
+MINOR_SHARE = 0.1
+"""A stream on three quarters of them that is less than a tenth of the network is just what one customer of many looks
+like: how much he asks is no evidence against that, only what."""
+
+ASSUMED_BITS = 4.0
+"""One in sixteen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stream stands in its network and in time.
+
+    of_accounts: its share of the exchanges of its accounts.  of_network: of those of the whole network.
+    spread: accounts that it uses, over those that a proxy which mixes it with everything else would use.
+    outside: share of its exchanges outside its busiest week; NaN in short logs.
+    """
+
+    of_accounts: float = 1.0
+    of_network: float = 1.0
+    spread: float = 1.0
+    outside: float = float("nan")
+
+    @property
+    def mixed(self) -> bool:
+        """Whether its accounts carry much traffic besides."""
+        return self.of_accounts < 1.0 - MIXED_SHARE
+
+    @property
+    def minor(self) -> bool:
+        """Whether it looks just as one customer of many does."""
+        return self.mixed and self.spread >= MIXED_OVER and self.of_network < MINOR_SHARE
 
 
 def weigh_explanations(
-    evidence: Sequence[Evidence], extraction: Mapping[str, float], *, mixed: bool, outside: float
+    evidence: Sequence[Evidence], extraction: Mapping[str, float], place: Place
 ) -> list[Explanation]:
     """Every honest explanation, the best (smallest margin) first.
 
-    extraction: bits of what is collected, against what each of `Honest.made_by` collects.  mixed: whether the network
-    carries much traffic besides the stream.  outside: share of its exchanges outside its busiest week, or NaN.
+    extraction: bits of what is collected, against what each of `Honest.made_by` collects, and against `customers`:
+    applications of whatever size.  place: where the stream stands in its network.
     """
     out = []
     pieces = [e for e in evidence if e.name != OVERLAP]
     asked = [e for e in pieces if e.axis == "extraction"]
     for honest in EXPLANATIONS:
-        if honest.mixed and not mixed:
+        if honest.mixed and not place.mixed:
             continue
         fits = [e for e in pieces if e.name in honest.predicts]
         coordination = [e for e in pieces if e.axis == "coordination" and e.name not in honest.predicts]
-        bits = extraction[honest.made_by]
+        made_by = "customers" if honest.mixed and place.minor else honest.made_by
+        bits = extraction[made_by]
         margin = sum(e.bits for e in coordination) - sum(twice(coordination).values()) + bits
         against = [(e.bits, e.sentence) for e in coordination]
         said = [f"{honest.sentence} would show this too: {e.sentence}" for e in sorted(fits, key=lambda e: -e.bits)]
         if asked and bits >= 1.0:
-            against.append((bits, _RARE[honest.made_by].format(bits=2.0**bits)))
+            against.append((bits, _RARE[made_by].format(bits=2.0**bits)))
         elif asked:
-            said.insert(0, _COMMON[honest.made_by])
-        if honest.brief and outside >= OUTSIDE_SHARE:
-            margin += OUTSIDE_BITS
-            against.append((OUTSIDE_BITS, f"{outside:.0%} of its exchanges lie outside its busiest week"))
+            said.insert(0, _COMMON[made_by])
+        if honest.brief and place.outside >= OUTSIDE_SHARE:
+            margin += ASSUMED_BITS
+            against.append((ASSUMED_BITS, f"{place.outside:.0%} of its exchanges lie outside its busiest week"))
+        if honest.mixed and place.spread <= KEPT_TO:
+            margin += ASSUMED_BITS
+            said_of = f"it keeps to {place.spread:.0%} of the accounts that mixing it with everything else would use"
+            against.append((ASSUMED_BITS, said_of))
         out.append(
             Explanation(
                 name=honest.name,
@@ -168,11 +211,13 @@ def weigh_explanations(
 
 _RARE = {
     "applications": "of applications that one honest account runs, one in {bits:,.0f} collects so much of such a kind",
+    "customers": "of applications that one honest account runs, one in {bits:,.0f} asks for such a kind of answers",
     "people": "of honest accounts by themselves, one in {bits:,.0f} collects as much, of such a kind, as each of its "
     "accounts",
 }
 _COMMON = {
     "applications": "applications that one honest account runs collect as much, and of such a kind",
+    "customers": "applications that one honest account runs ask for such a kind of answers",
     "people": "honest accounts by themselves collect as much, and of such a kind, as each of its accounts",
 }
 

@@ -67,7 +67,7 @@ def judge(
     coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
     acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
-    margins = np.array([_strength(s) for s in tested])
+    margins = np.array([strength(s) for s in tested])
     n_honest = seem_honest(margins)
     limits = Thresholds(
         coordination=coordination,
@@ -78,9 +78,7 @@ def judge(
         n_honest=n_honest,
         days=days,
     )
-    collects = [
-        act and _is_worth_testing(s) and _strength(s) >= limits.campaign for s, act in zip(subjects, acts, strict=True)
-    ]
+    collects = [act and collects_data(s, limits) for s, act in zip(subjects, acts, strict=True)]
     carries = {s.network_number for s, c in zip(subjects, collects, strict=True) if c}
     verdicts = []
     for subject, act, campaign in zip(subjects, acts, collects, strict=True):
@@ -93,7 +91,24 @@ def judge(
     return verdicts, limits
 
 
-def _strength(subject: Assessed) -> float:
+def promising(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
+    """Which streams of accounts that act as one are worth joining with others: those that do not seem honest."""
+    return [
+        not s.whole
+        and s.network.total_bits > limits.decoy
+        and _acts_as_one(s, limits.coordination)
+        and strength(s) >= HONEST_BITS
+        for s in subjects
+    ]
+
+
+def collects_data(subject: Assessed, limits: Thresholds) -> bool:
+    """Whether a stream of accounts that act as one passes the test of extraction."""
+    return _is_worth_testing(subject) and strength(subject) >= limits.campaign
+
+
+def strength(subject: Assessed) -> float:
+    """What a stream is judged by: the lesser of its extraction and its margin, in bits."""
     return min(subject.extraction_bits, subject.margin_bits)
 
 
@@ -133,5 +148,5 @@ def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float
     """False findings of this verdict, this strong, that honest traffic like this would give in 30 days."""
     per_30_days = DAYS_OF_PROMISE / min(max(limits.days, 1e-9), DAYS_OF_PROMISE)
     if verdict == "campaign":
-        return float(max(limits.n_honest, 1.0) * 2.0 ** -_strength(subject) * per_30_days)
+        return float(max(limits.n_honest, 1.0) * 2.0 ** -strength(subject) * per_30_days)
     return float(limits.n_hypotheses * 2.0**-subject.coordination_bits * per_30_days)

@@ -18,6 +18,7 @@ from stillwatch import __version__, schema
 from stillwatch.campaigns.assess import Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
+from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
@@ -98,6 +99,8 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
+            _, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
+            assessment = join_efforts(assessment, limits)
             verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)

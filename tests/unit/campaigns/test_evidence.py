@@ -10,7 +10,7 @@ import pytest
 from stillwatch import schema
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.concealment import Faces, Places, common_place, concealment, scatter, strangers
-from stillwatch.campaigns.explanations import EXPLANATIONS, twice, weigh_explanations
+from stillwatch.campaigns.explanations import EXPLANATIONS, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence
 from stillwatch.campaigns.measures import Measures, chosen, joined
 from stillwatch.campaigns.registry import measured_evidence
@@ -122,7 +122,7 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
         piece("long-answers", "appetite", 5.0, axis="extraction"),
     ]
     bits = {"applications": 5.0, "people": 2.0}
-    explained = weigh_explanations(evidence, bits, mixed=True, outside=float("nan"))
+    explained = weigh_explanations(evidence, bits, Place(of_accounts=0.5))
     margins = {one.name: one.margin_bits for one in explained}
     assert margins["one organisation"] == 4.0 + 5.0
     assert margins["customer of a proxy"] == 5.0
@@ -135,8 +135,8 @@ def test_a_class_is_over_within_a_week() -> None:
     """What lasts for weeks is no class, and that is said; nor is a proxy's customer one where all traffic is alike."""
     evidence = [piece("shared-template", "text", 7.0), piece("long-answers", "appetite", 5.0, axis="extraction")]
     bits = {"applications": 5.0, "people": 2.0}
-    brief = {e.name: e for e in weigh_explanations(evidence, bits, mixed=False, outside=0.1)}
-    long = {e.name: e for e in weigh_explanations(evidence, bits, mixed=False, outside=0.6)}
+    brief = {e.name: e for e in weigh_explanations(evidence, bits, Place(outside=0.1))}
+    long = {e.name: e for e in weigh_explanations(evidence, bits, Place(outside=0.6))}
     assert long["class"].margin_bits == brief["class"].margin_bits + 4.0
     assert "60% of its exchanges lie outside its busiest week" in long["class"].against
     assert long["reseller"].margin_bits == brief["reseller"].margin_bits
@@ -146,10 +146,23 @@ def test_a_class_is_over_within_a_week() -> None:
 def test_an_application_is_told_from_people() -> None:
     """The same evidence is compared with what one application, or one person, collects; the sentence says which."""
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
-    explained = weigh_explanations(evidence, {"applications": 6.0, "people": 0.0}, mixed=True, outside=0.0)
+    explained = weigh_explanations(evidence, {"applications": 6.0, "people": 0.0}, Place(of_accounts=0.5))
     said = {e.name: e for e in explained}
     assert "one in 64" in said["one organisation"].against[0]
     assert "by themselves collect as much" in said["class"].for_[0]
+
+
+def test_a_customer_of_a_proxy_is_told_by_where_he_stands() -> None:
+    """One of many customers, mixed over all accounts, is judged by what he asks; one kept to few accounts is none."""
+    evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
+    bits = {"applications": 6.0, "customers": 1.5, "people": 0.0}
+
+    def margin(place: Place) -> float:
+        return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, place)}["customer of a proxy"]
+
+    assert margin(Place(of_accounts=0.05, of_network=0.04, spread=0.95)) == 1.5
+    assert margin(Place(of_accounts=0.5, of_network=0.4, spread=0.95)) == 6.0
+    assert margin(Place(of_accounts=0.3, of_network=0.04, spread=0.3)) == 6.0 + 4.0
 
 
 def faces(values: dict[int, list[int]], n: int, declared: int = 0) -> Faces:

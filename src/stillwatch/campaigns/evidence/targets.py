@@ -1,6 +1,9 @@
 """Targets: the capabilities that campaigns are after, as far as the prompts' words and shapes show them.
 
-A topic alone never adds bits: honest streams ask for reasoning and grading too, and are what a stream is compared with.
+A topic alone never adds bits. Coding, tools, screens, pictures and tables are topics: they are named, and weigh
+nothing, since the first honest application of a new kind would be the rarest of all. Asking for the reasoning behind an
+answer, for grades, for rewriting or for sets of instructions makes data whatever the topic; honest streams do so too,
+and are what a stream is compared with.
 """
 
 from __future__ import annotations
@@ -25,6 +28,14 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 """Each target and the markers that show it: the largest of their shares counts."""
 
+MAKE_DATA = (
+    "reasoning elicitation",
+    "grading and reward modelling",
+    "censorship-safe rewriting",
+    "instruction sets",
+)
+"""Targets that are ways of making data, and no topics."""
+
 
 def target_shares(measures: Measures) -> dict[str, Floats]:
     """Share of a group's exchanges that show each target."""
@@ -40,16 +51,16 @@ def target_shares(measures: Measures) -> dict[str, Floats]:
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0024.002",
-    sentence="one honest stream in {observed:,.0f} goes after one capability as much as it does; in the middle "
-    "of honest traffic one in {expected:,.0f}",
+    sentence="one honest stream in {observed:,.0f} asks as much for reasoning, grades, rewriting or sets of "
+    "instructions; in the middle of honest traffic one in {expected:,.0f}",
     shown=lambda bits: 2.0**bits,
 )
 def targets(measures: Measures, null: Measures) -> Floats:
-    """Bits of the target that is rarest in honest traffic at the share that the stream has of it.
+    """Bits of the way of making data that is rarest in honest traffic at the share that the stream has of it.
 
-    Null: honest streams, each at its own rarest target.
+    Null: honest streams, each at its own rarest.
     """
-    usual = target_shares(null)
-    bits = [rank_bits_of_all(share, usual[name], high=True) for name, share in target_shares(measures).items()]
+    usual, shares = target_shares(null), target_shares(measures)
+    bits = [rank_bits_of_all(shares[name], usual[name], high=True) for name in MAKE_DATA]
     rarest: Floats = np.max(bits, axis=0)
     return rarest

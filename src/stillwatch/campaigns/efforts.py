@@ -1,0 +1,126 @@
+"""Efforts: streams of one network that serve one campaign become one.
+
+A driver changes moulds, rewords them for parts of its accounts and deals out its work, so that one effort may fall into
+streams that share neither hands nor hours. Streams that do not seem honest, each by itself, are one effort
+
+- where they run on the same accounts far oftener than chance would have it: a proxy mixes its customers over all of its
+  accounts, so two customers have as many accounts in common as any two random sets of them; or
+- where the network carries hardly anything else: accounts that serve nobody besides are a driver's own fleet, no proxy.
+
+Two operators on one proxy stay two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from stillwatch.campaigns.assess import Assessed, Assessment
+from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.measures import joined
+from stillwatch.campaigns.streams import Stream
+from stillwatch.campaigns.verdicts import Thresholds, promising, strength
+from stillwatch.networks.search import Network
+from stillwatch.profiles.index import Ints
+
+SAME_ACCOUNTS = 1.5
+CHANCE = 1e-6
+"""Streams run on the same accounts where they have half again as many in common as chance gives, and chance hardly
+ever does."""
+
+FLEET_SHARE = 0.7
+"""Share of a network's exchanges that such streams are, all together, from which its accounts are a driver's fleet."""
+
+SAME_FLEET = 0.8
+"""Of the accounts of a fleet's smaller stream at least this share is in the larger."""
+
+
+def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
+    """The assessment with the streams of each effort joined, where the whole is as strong as its strongest part.
+
+    limits: of the streams by themselves; only those that do not seem honest are joined.
+    """
+    cells = assessment.bench.cells
+    found: dict[int, list[int]] = {}
+    for at, worth in enumerate(promising(assessment.subjects, limits)):
+        if worth:
+            found.setdefault(assessment.subjects[at].network_number, []).append(at)
+    groups = [group for mine in found.values() for group in _efforts(cells, assessment.subjects, mine)]
+    plan: list[tuple[int, Network, Stream | None]] = []
+    for group in groups:
+        first = assessment.subjects[group[0]]
+        plan.append((first.network_number, first.network, _joined(cells, [assessment.subjects[at] for at in group])))
+    if not plan:
+        return assessment
+    wholes, measures = assessment.bench.weigh(plan, len(assessment.candidates.units))
+    parts: set[int] = set()
+    joined_up = []
+    for group, whole in zip(groups, wholes, strict=True):
+        best = max(strength(assessment.subjects[at]) for at in group)
+        if strength(whole) >= min(best, limits.campaign):
+            parts.update(group)
+            joined_up.append(whole)
+    kept = [subject for at, subject in enumerate(assessment.subjects) if at not in parts]
+    return Assessment([*kept, *joined_up], joined(assessment.candidates, measures), assessment.bench)
+
+
+def _efforts(cells: Cells, subjects: Sequence[Assessed], found: Sequence[int]) -> list[list[int]]:
+    """Campaigns of one network that are one effort, two at least in each."""
+    members = subjects[found[0]].network.members
+    of_network = int(cells.n[np.isin(cells.unit, members)].sum())
+    fleet = sum(subjects[at].n_exchanges for at in found) >= FLEET_SHARE * of_network
+    label = {at: at for at in found}
+    for one, other in combinations(found, 2):
+        if _same_accounts(cells, subjects[one], subjects[other]) or (
+            fleet and _same_fleet(subjects[one], subjects[other])
+        ):
+            old, new = label[other], label[one]
+            label = {at: new if now == old else now for at, now in label.items()}
+    groups = [[at for at in found if label[at] == number] for number in dict.fromkeys(label.values())]
+    return [group for group in groups if len(group) > 1]
+
+
+def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
+    """Whether two streams have far more accounts in common than two random sets of those that were there for both."""
+    low = max(_first(cells, one.cells), _first(cells, other.cells))
+    high = min(_last(cells, one.cells), _last(cells, other.cells))
+    members = one.network.members
+    n_units = int(cells.unit.max()) + 1
+    first, last = np.full(n_units, np.iinfo(np.int64).max), np.zeros(n_units, np.int64)
+    np.minimum.at(first, cells.unit, cells.first_at)
+    np.maximum.at(last, cells.unit, cells.last_at)
+    there = members[(first[members] <= high) & (last[members] >= low)]
+    mine, theirs = np.intersect1d(one.units, there), np.intersect1d(other.units, there)
+    common, expected = len(np.intersect1d(mine, theirs)), len(mine) * len(theirs) / max(len(there), 1)
+    chance = hypergeom.sf(common - 1, len(there), len(mine), len(theirs))
+    return bool(common >= SAME_ACCOUNTS * expected and chance < CHANCE)
+
+
+def _same_fleet(one: Assessed, other: Assessed) -> bool:
+    common = len(np.intersect1d(one.units, other.units))
+    return common >= SAME_FLEET * min(len(one.units), len(other.units))
+
+
+def _first(cells: Cells, rows: Ints) -> int:
+    return int(np.quantile(cells.first_at[rows], 0.05))
+
+
+def _last(cells: Cells, rows: Ints) -> int:
+    return int(np.quantile(cells.last_at[rows], 0.95))
+
+
+def _joined(cells: Cells, parts: Sequence[Assessed]) -> Stream:
+    """One stream of several: every key with its bits, and whoever had one of their moulds before."""
+    streams = [part.stream for part in parts if part.stream is not None]
+    keys, at = np.unique(np.concatenate([stream.keys for stream in streams]), return_index=True)
+    rows = np.unique(np.concatenate([stream.cells for stream in streams]))
+    imitated = np.unique(np.concatenate([stream.imitated for stream in streams])).astype(np.int32)
+    return Stream(
+        keys=keys,
+        cells=rows[~np.isin(cells.unit[rows], imitated)],
+        bits=np.concatenate([stream.bits for stream in streams])[at],
+        imitated=imitated,
+    )
