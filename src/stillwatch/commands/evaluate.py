@@ -6,12 +6,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stillwatch.errors import UsageError
+
 if TYPE_CHECKING:
     from stillwatch.evaluate.scores import Scores
 
 
-def evaluate(scan: Path, world: Path, /, *, json: bool = False) -> int:
-    """Score a scan against the truth of a labelled world.
+def evaluate(
+    scan: Path | None = None,
+    world: Path | None = None,
+    /,
+    *,
+    worlds: tuple[str, ...] = (),
+    seeds: str = "1-3",
+    scale: float = 1.0,
+    json: bool = False,
+) -> int:
+    """Score a scan against the truth of a labelled world, or scans of worlds made with many seeds.
 
     A campaign is found where one finding holds at least half of its exchanges, and is at least half its own.
 
@@ -21,9 +32,21 @@ def evaluate(scan: Path, world: Path, /, *, json: bool = False) -> int:
         The folder that a scan wrote.
     world
         The folder of the world that was scanned, with its truth.
+    worlds
+        Instead of both: worlds of the range, made, scanned and scored one after the other, and summed up.
+    seeds
+        Seeds of these worlds: `1-10`, or `1,4,7`.
+    scale
+        Factor on the number of accounts of these worlds.
     json
         Print one JSON object on standard output.
     """
+    if worlds:
+        if scan is not None:
+            raise UsageError("SCAN and --worlds ask for two things", hint="give one of them")
+        return _over_seeds(worlds, _numbers(seeds), scale, json)
+    if scan is None or world is None:
+        raise UsageError("SCAN and WORLD are needed", hint="or name --worlds, which are made and scanned")
     import msgspec
 
     from stillwatch.evaluate.scores import score
@@ -35,6 +58,30 @@ def evaluate(scan: Path, world: Path, /, *, json: bool = False) -> int:
     else:
         show(scores)
     return 0
+
+
+def _over_seeds(worlds: tuple[str, ...], seeds: list[int], scale: float, json: bool) -> int:
+    import msgspec
+
+    from stillwatch.benchmark.detection import play, summary
+
+    played = list(play(worlds, seeds, scale=scale, say=lambda text: print(text, file=sys.stderr)))
+    if json:
+        document = [msgspec.to_builtins(one) for one in played]
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    else:
+        print("\n".join(summary(played)))
+    return 0
+
+
+def _numbers(seeds: str) -> list[int]:
+    out: list[int] = []
+    for part in seeds.split(","):
+        low, dash, high = part.partition("-")
+        if not low.strip().isdigit() or (dash and not high.strip().isdigit()):
+            raise UsageError(f"--seeds {seeds!r} names no numbers", hint="write 1-10, or 1,4,7")
+        out += range(int(low), int(high) + 1) if dash else [int(low)]
+    return out
 
 
 def show(scores: Scores) -> None:
