@@ -33,7 +33,9 @@ def claim(out: Path) -> Iterator[Path]:
         )
     work = out.parent / f".{out.name}.partial"
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # It holds names and sampled texts for as long as the scan is not done.
+        work.mkdir(mode=0o700, exist_ok=True)
         handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise OutputError(

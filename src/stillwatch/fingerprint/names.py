@@ -6,6 +6,7 @@ so that memory and disk stay bounded; accounts have no cap, since every finding 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -83,18 +84,21 @@ class _Known:
 class Names:
     """The texts behind hashes, in Parquet parts below a folder, one subfolder a column of `COLUMNS`.
 
-    Independent of how the exchanges are split into batches. `finish` writes what still waits in memory.
+    Independent of how the exchanges are split into batches. `finish` writes what still waits in memory. Parts that are
+    there already are gone on from; full: the columns that had met the cap by then.
     """
 
-    def __init__(self, folder: Path, *, cap: int = 2_000_000) -> None:
+    def __init__(self, folder: Path, *, cap: int = 2_000_000, full: Iterable[str] = ()) -> None:
         self.folder, self.cap = folder, cap
         self._known = {column: _Known() for column in COLUMNS}
         self._waiting: dict[str, list[pa.Table]] = {column: [] for column in COLUMNS}
         self._written = dict.fromkeys(COLUMNS, 0)
-        self._full: set[str] = set()
+        self._full: set[str] = set(full)
         for column in COLUMNS:
             (folder / column).mkdir(parents=True, exist_ok=True)
-            self._written[column] = len(parts(folder / column))
+            for path in parts(folder / column):
+                self._known[column].add(pq.read_table(path, columns=["hash"])["hash"].to_numpy().view(np.uint64))
+                self._written[column] += 1
 
     def __enter__(self) -> Names:
         return self
@@ -107,6 +111,11 @@ class Names:
     def full(self) -> frozenset[str]:
         """Columns that met more distinct values than the cap: some of their hashes have no text."""
         return frozenset(self._full)
+
+    @property
+    def written(self) -> dict[str, int]:
+        """How many parts each column has on disk."""
+        return dict(self._written)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Note the texts of a batch of `schema.EXCHANGE`."""

@@ -1,4 +1,4 @@
-"""A bounded sample of full texts, for showing what a template looks like; gone when the scan ends, however it ends.
+"""A bounded sample of full texts, for showing what a template looks like; gone when the scan has ended.
 
 Whether an exchange is in the sample is decided by hashes and by what came before it, never by how the rows were split
 into batches: of every head, tail and system prompt, the exchanges with the smallest hashes are kept. When the texts
@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
 
 PER_KEY = 8
@@ -33,6 +36,32 @@ PLACE_BYTES = 1024
 """What an exchange counts beside its texts, for its place in memory: tiny texts must not fill that instead."""
 
 KEYS = ("head_hash", "tail_hash", "system_hash")
+
+_FIRST_THRESHOLD = 2**64
+
+_INDEX = pa.schema(
+    [
+        ("kind", pa.int8()),
+        ("key", pa.int64()),
+        ("hash", pa.uint64()),
+        ("position", pa.int64()),
+        ("at", pa.int64()),
+        ("system_bytes", pa.int64()),
+        ("prompt_bytes", pa.int64()),
+    ]
+)
+"""A saved sample without its texts: a row for each key that holds an exchange."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What a sample was when it was saved, beside its index.
+
+    file: name of the file of texts.  end: how far it went.  halvings: of the threshold.
+    """
+
+    file: str
+    end: int
+    halvings: int
 
 
 @dataclass(slots=True)
@@ -50,24 +79,24 @@ class _Kept:
 
 
 class Spool:
-    """The sample, in one file of at most `limit_bytes` that has no name from the start: no texts outlive the process.
+    """The sample, in one file of at most `limit_bytes`.
 
+    named False: the file has no name from the start, and no text outlives the process. True: it stays beside `path`,
+    readable for its owner only, so that another process can go on from what `save` wrote; whoever made it removes it.
     Assumes: every position is offered once.
     """
 
-    def __init__(self, path: Path, limit_bytes: int = 256 << 20) -> None:
-        self.path, self.limit_bytes = path, limit_bytes
-        self._threshold = 2**64
+    def __init__(self, path: Path, limit_bytes: int = 256 << 20, *, named: bool = False) -> None:
+        self.path, self.limit_bytes, self.named = path, limit_bytes, named
+        self._threshold = _FIRST_THRESHOLD
         self._by_key: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self._kept: dict[int, _Kept] = {}
         self._live_bytes = 0
         self._end = 0
         self._cursor = 0
-        try:
-            self._file: BinaryIO = path.open("x+b", buffering=BUFFER_BYTES)
-            path.unlink()
-        except OSError as error:
-            raise OutputError(f"cannot keep examples: {error.strerror}", source=str(path)) from None
+        self._generation = 0
+        self._saved: Path | None = None
+        self._file = self._new_file()
 
     def __enter__(self) -> Spool:
         return self
@@ -78,6 +107,68 @@ class Spool:
     def close(self) -> None:
         """Let the file go, and its texts with it."""
         self._file.close()
+
+    @property
+    def texts_path(self) -> Path:
+        """The file of texts; it is there only where the sample is named."""
+        return self.path.with_name(f"{self.path.name}-{self._generation}.bin") if self.named else self.path
+
+    def save(self, index: Path) -> Saved:
+        """Write down what `restored` needs to go on from here; the file of texts stays until `forget` is called.
+
+        Raises: OutputError where the disk is full.
+        """
+        rows = [
+            (kind, key, hashed, position, kept.at, kept.system_bytes, kept.prompt_bytes)
+            for (kind, key), held in self._by_key.items()
+            for hashed, position in held
+            for kept in (self._kept[position],)
+        ]
+        columns = list(zip(*rows, strict=True)) or [()] * len(_INDEX)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, _INDEX, strict=True)]
+        write_table(pa.table(arrays, schema=_INDEX), index)
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._cannot(error) from None
+        halvings = _FIRST_THRESHOLD.bit_length() - self._threshold.bit_length()
+        self._saved = self.texts_path
+        return Saved(self.texts_path.name, self._end, halvings)
+
+    def forget(self) -> None:
+        """Remove the texts of samples that were saved before the last one."""
+        for path in self.path.parent.glob(f"{self.path.name}-*.bin"):
+            if path not in (self._saved, self.texts_path):
+                path.unlink()
+
+    @classmethod
+    def restored(cls, path: Path, saved: Saved, index: Path, limit_bytes: int = 256 << 20) -> Spool:
+        """The sample as it was when it was saved.
+
+        Raises: ValueError or OSError where it is not there whole.
+        """
+        table = pq.read_table(index, schema=_INDEX)
+        spool = cls.__new__(cls)
+        spool.path, spool.limit_bytes, spool.named = path, limit_bytes, True
+        spool._threshold = _FIRST_THRESHOLD >> saved.halvings
+        spool._by_key, spool._kept, spool._live_bytes = {}, {}, 0
+        spool._end = spool._cursor = saved.end
+        spool._generation = int(saved.file.removeprefix(f"{path.name}-").removesuffix(".bin"))
+        spool._saved = spool.texts_path
+        for kind, key, hashed, position, at, n_system, n_prompt in zip(*table.to_pydict().values(), strict=True):
+            spool._by_key.setdefault((kind, key), []).append((hashed, position))
+            kept = spool._kept.get(position)
+            if kept is None:
+                kept = spool._kept[position] = _Kept(at, n_system, n_prompt)
+                spool._live_bytes += kept.size + PLACE_BYTES
+            kept.holders += 1
+        if spool.texts_path.stat().st_size < saved.end:
+            raise ValueError("the sampled texts are cut off")
+        spool._file = spool.texts_path.open("r+b", buffering=BUFFER_BYTES)
+        spool._file.truncate(saved.end)
+        spool._file.seek(saved.end)
+        spool.forget()
+        return spool
 
     def positions(self) -> NDArray[np.int64]:
         """Positions of the exchanges in the sample, ascending."""
@@ -163,11 +254,21 @@ class Spool:
             self._cursor = at + len(content)
             self._file.write(content)
         except OSError as error:
-            raise OutputError(
-                f"cannot keep examples: {error.strerror}",
-                source=str(self.path),
-                hint="free some space, or use --exemplars none",
-            ) from None
+            raise self._cannot(error) from None
+
+    def _cannot(self, error: OSError) -> OutputError:
+        hint = "free some space, or use --exemplars none"
+        return OutputError(f"cannot keep examples: {error.strerror}", source=str(self.path), hint=hint)
+
+    def _new_file(self) -> BinaryIO:
+        path = self.texts_path
+        try:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b", buffering=BUFFER_BYTES)
+            if not self.named:
+                path.unlink()
+        except OSError as error:
+            raise self._cannot(error) from None
+        return file
 
     def _release(self, position: int) -> None:
         kept = self._kept[position]
@@ -186,16 +287,25 @@ class Spool:
                 del self._by_key[key]
 
     def _compact(self) -> None:
-        """Move what is kept to the front of the file; it only ever moves down."""
+        """Copy what is kept into a new file: a saved sample still needs the old one."""
+        kept_in_order = sorted(self._kept.values(), key=lambda kept: kept.at)
+        old, old_path = self._file, self.texts_path
+        self._generation += 1
+        new = self._new_file()
         end = 0
-        for kept in sorted(self._kept.values(), key=lambda kept: kept.at):
-            content = self._read(kept)
-            self._write(end, content)
-            kept.at = end
-            end += len(content)
-        self._end = end
-        self._file.flush()
-        os.ftruncate(self._file.fileno(), end)
+        try:
+            for kept in kept_in_order:
+                content = self._read(kept)
+                new.write(content)
+                kept.at = end
+                end += len(content)
+        except OSError as error:
+            new.close()
+            raise self._cannot(error) from None
+        old.close()
+        if self.named and old_path != self._saved:
+            old_path.unlink()
+        self._file, self._end, self._cursor = new, end, end
 
 
 def _cut(value: pa.Scalar) -> bytes | None:

@@ -18,6 +18,7 @@ class ScanOptions:
     max_false_campaigns: expected false `campaign` findings per 30 days.  prior_per_million: campaign accounts per
     million, for the shown probability only.  min_exemplar_accounts: accounts that must have sent a text before it is
     shown; exemplars False keeps no text at all.  seed: of every random choice.
+    checkpoint_seconds: how long reading goes on, at least, before it writes down again how far it is.
     read: how logs are read; its `exemplars` is set from the one here.
     """
 
@@ -32,4 +33,5 @@ class ScanOptions:
     seed: int = 0
     memory_mb: int = 2048
     threads: int = 2
+    checkpoint_seconds: float = 10.0
     read: ReadOptions = field(default_factory=lambda: ReadOptions(now=datetime.now(UTC)))

@@ -32,9 +32,10 @@ from stillwatch.networks.search import find_networks
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
 from stillwatch.scan.addresses import described, located_share, with_signup_kinds
-from stillwatch.scan.ingest import Ingested, ingest
+from stillwatch.scan.ingest import Ingested, begun_at, ingest
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
+from stillwatch.scan.signature import input_signature
 from stillwatch.scan.views import open_views
 from stillwatch.scan.words import examples, labels
 from stillwatch.sources.accounts import open_registry
@@ -55,6 +56,10 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
     addresses = open_addresses(options.addresses, progress.say)
     options = replace(options, read=replace(options.read, exemplars=options.exemplars, addresses=addresses))
     with claim(options.out) as work:
+        signature = input_signature(logs, options)
+        # A scan that is gone on with goes by the clock of its beginning: the registry, and what counts as the future.
+        now = begun_at(work, signature) or options.read.now
+        options = replace(options, read=replace(options.read, now=now))
         quarantine = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
         registry_faults = Quarantine(exemplars=options.exemplars, pseudonyms=options.read.pseudonymise is not None)
         registry = open_registry(
@@ -64,7 +69,9 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
             reason = registry_faults.by_reason()[0][0]
             progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
         with progress.step("reading, fingerprinting"):
-            ingested = ingest(logs, work, registry, options, quarantine, progress.say, progress.count)
+            ingested = ingest(
+                logs, work, registry, options, quarantine, progress.say, progress.count, signature=signature
+            )
         if registry is not None:
             registry = with_signup_kinds(registry, options.read.addresses)
         if registry is not None and options.read.pseudonymise is not None:

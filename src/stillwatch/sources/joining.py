@@ -96,6 +96,19 @@ class Join:
         while self._held:
             yield self._release()
 
+    def facts(self) -> list[Any]:
+        """What is remembered, the oldest first, for `remember` of another run.   Assumes: nothing is held."""
+        return [[at, above, facts] for at, (above, facts) in self._facts.items()]
+
+    def remember(self, facts: list[Any]) -> None:
+        """Know what `facts` of another run gave."""
+        self._facts = {at: (above, known) for at, above, known in facts}
+
+    @property
+    def n_remembered(self) -> int:
+        """Records whose facts are known."""
+        return len(self._facts)
+
     def _release(self) -> Held:
         held = self._held.popleft()
         self._n_bytes -= held.size

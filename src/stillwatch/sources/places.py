@@ -7,7 +7,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from stillwatch.errors import InputError, MissingSource
 
 if TYPE_CHECKING:
-    from pyarrow.fs import S3FileSystem
+    from pyarrow.fs import FileInfo, S3FileSystem
 
 LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv", ".txt")
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
@@ -31,12 +31,14 @@ class Place:
     """One thing to read. name: as the user named it; kind: file, stdin, s3 or postgres.
 
     from_folder: nobody named this file by itself, so a registry among the logs is left aside, and is no error.
+    version: what changes when an object in object storage does; empty where that is not known from its listing.
     """
 
     name: str
     kind: str
     path: str
     from_folder: bool = False
+    version: str = field(default="", compare=False)
 
 
 def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
@@ -256,7 +258,7 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
         store = s3_filesystem()
         info = store.get_file_info(fixed)
         if fixed == bucket_and_key and info.type == FileType.File and not url.endswith("/"):
-            return [Place(url, "s3", bucket_and_key)]
+            return [Place(url, "s3", bucket_and_key, version=_version(info))]
         if info.type == FileType.NotFound:
             prefix_of = fixed.rpartition("/")[0]
             found = (
@@ -275,7 +277,7 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
     worlds = {item.path.rpartition("/")[0] for item in found if item.base_name == "world.json"}
     for folder in sorted(scans):
         say(f"s3://{folder}: a scan's output, left aside")
-    paths = []
+    versions: dict[str, str] = {}
     for item in found:
         inner = item.path[len(fixed) :].split("/")
         hidden = "truth" in inner or any(part.startswith(".") for part in inner)
@@ -287,10 +289,17 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
         if fixed != bucket_and_key and not fnmatch.fnmatchcase(item.path, bucket_and_key):
             continue
         if is_log_name(item.base_name):
-            paths.append(item.path)
-    if not paths:
+            versions[item.path] = _version(item)
+    if not versions:
         raise MissingSource("no logs there", source=url, hint="check bucket and prefix")
-    return [Place(f"s3://{path}", "s3", path, from_folder=True) for path in sorted(paths)]
+    return [
+        Place(f"s3://{path}", "s3", path, from_folder=True, version=version)
+        for path, version in sorted(versions.items())
+    ]
+
+
+def _version(info: FileInfo) -> str:
+    return "" if info.mtime_ns is None else f"{info.size} bytes of {info.mtime_ns}"
 
 
 def _first_line(error: Exception) -> str:

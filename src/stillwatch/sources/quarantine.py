@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch import schema
 
@@ -86,6 +87,20 @@ class Quarantine:
         self._flush()
         table = pa.Table.from_batches(self._batches, schema=schema.QUARANTINE)
         return table.sort_by([("source", "ascending"), ("line", "ascending"), ("reason", "ascending")])
+
+    def added(self, first: int, end: int) -> pa.Table:
+        """The records from number `first` up to `end`, in the order in which they were added."""
+        self._flush()
+        return pa.Table.from_batches(self._batches, schema=schema.QUARANTINE).slice(first, end - first)
+
+    def restore(self, table: pa.Table) -> None:
+        """Take in what another run added, in its order, as if it had been added here."""
+        for name, counts in (("reason", self._reasons), ("source", self._sources)):
+            for one in pc.value_counts(table[name].combine_chunks()).to_pylist():
+                counts[_PLACE.sub("", one["values"]) if name == "reason" else one["values"]] += one["counts"]
+        self._flush()
+        self._batches += table.cast(schema.QUARANTINE).to_batches()
+        self.n += table.num_rows
 
     def _flush(self) -> None:
         if self._rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +25,7 @@ from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.records import Part, Reader, read_json
 from stillwatch.sources.registry import Format
+from stillwatch.sources.resuming import BEGINNING, Anchor, Anchors, Resume
 from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
 from stillwatch.sources.validation import CHOSEN_BY_CALLERS, find_faults, without_odd_ids
@@ -81,12 +81,14 @@ class Rows:
     batch: exactly `schema.EXCHANGE`.  positions: int64, source number << 40 | line, unique and growing in a source;
     where a line holds several exchanges, they count on, so that later lines may stand further down than they do.
     address_kinds: uint8, as `address_database.Located.kinds`; nulls where no database was named.
+    anchor: from where a later run has to read to come past these rows: the start of all logs where nobody asked.
     """
 
     batch: pa.RecordBatch
     positions: npt.NDArray[np.int64]
     sources: SourceList
     address_kinds: pa.UInt8Array
+    anchor: Anchor = BEGINNING
 
 
 def read_logs(
@@ -97,31 +99,43 @@ def read_logs(
     options: ReadOptions,
     quarantine: Quarantine,
     say: Callable[[str], None],
+    resume: Resume | None = None,
 ) -> Iterator[Rows]:
     """The exchanges of all logs, valid ones only, in batches of about 64 thousand rows or 64 MB.
 
     What cannot be read goes to `quarantine`; what a person should know (a format that was guessed, a file that was
     left aside) goes to `say`. Columns that the log lacks are filled from `registry`, which holds true ids also where
-    the result is pseudonymised.
+    the result is pseudonymised. With `resume`, each batch says from where a later run can go on, and those that a
+    run before did come no more; `quarantine` then holds what that run had put aside at its anchor.
     Raises: InputError where the options are wrong, a place is not there, or nothing at all can be read.
     """
     fmt = _chosen(format, options)
     places = expand(logs, say)
     joiner = None if registry is None else Registry(registry)
     sources = SourceList()
-    joins: dict[str, Join] = {}
-    parts = itertools.chain.from_iterable(
-        _read_place(place, sources.add(place.name), sources, fmt, options, quarantine, say, joins) for place in places
-    )
+    start = resume or Resume()
+    anchors = Anchors(start, quarantine, private=options.pseudonymise is not None)
+
+    def read(place: Place) -> Iterator[tuple[int, Part]]:
+        number = sources.add(place.name)
+        if number < start.anchor.source:
+            sources.formats[number] = start.formats[number]
+            return
+        if resume is not None:
+            anchors.pass_start(number)
+        yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins)
+
+    parts = itertools.chain.from_iterable(read(place) for place in places)
     n_rows = 0
-    left_out: Counter[str] = Counter()
-    for rows in _batched(_finished(parts, sources, joiner, options, quarantine, left_out), options.batch_rows):
+    left_out = anchors.left_out
+    stream = _finished(parts, sources, joiner, options, quarantine, anchors, start.after)
+    for rows in _batched(stream, options.batch_rows, start.after):
         n_rows += rows.batch.num_rows
         yield rows
     for reason, count in sorted(left_out.items()):
         rows_said = "1 row" if count == 1 else f"{count:,} rows"
         say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
-    if n_rows == 0:
+    if n_rows == 0 and start.after < 0:
         raise _nothing_readable(places, quarantine)
 
 
@@ -185,8 +199,10 @@ def _finished(
     joiner: Registry | None,
     options: ReadOptions,
     quarantine: Quarantine,
-    left_out: Counter[str],
+    anchors: Anchors,
+    after: int,
 ) -> Iterator[Rows]:
+    left_out = anchors.left_out
     last = np.zeros(len(sources.names) + 1, np.int64)
     for number, part in parts:
         if number >= len(last):
@@ -207,7 +223,8 @@ def _finished(
             keep = np.ones(batch.num_rows, bool)
             keep[list(faults)] = False
             batch, ordinals = batch.filter(pa.array(keep)), ordinals[keep]
-        if not batch.num_rows:
+        positions = (number << LINE_BITS) | ordinals
+        if not batch.num_rows or positions[-1] <= after:
             continue
         if joiner is not None:
             batch = fill_from_registry(batch, joiner)
@@ -217,7 +234,7 @@ def _finished(
             batch, kinds = _located(batch, options.addresses)
         if options.pseudonymise is not None:
             batch = pseudonymise(batch, options.pseudonymise)
-        yield Rows(batch, (number << LINE_BITS) | ordinals, sources, kinds)
+        yield Rows(batch, positions, sources, kinds, anchors.last)
 
 
 def _located(batch: pa.RecordBatch, addresses: AddressDatabase) -> tuple[pa.RecordBatch, pa.UInt8Array]:
@@ -242,11 +259,14 @@ def _ordinals(lines: npt.NDArray[np.int64], last: int) -> npt.NDArray[np.int64]:
     return np.maximum.accumulate(np.maximum(lines - steps, last + 1)) + steps
 
 
-def _batched(stream: Iterable[Rows], batch_rows: int) -> Iterator[Rows]:
+def _batched(stream: Iterable[Rows], batch_rows: int, after: int) -> Iterator[Rows]:
+    """The rows beyond a position in batches.   Assumes: that position is the last of a batch, or before all."""
     held: list[Rows] = []
     n_rows = n_bytes = 0
     for rows in stream:
         for piece in _pieces(rows, batch_rows):
+            if piece.positions[-1] <= after:
+                continue
             size = (
                 piece.batch.get_total_buffer_size()
                 if piece.batch.num_rows == rows.batch.num_rows
@@ -271,7 +291,8 @@ def _pieces(rows: Rows, batch_rows: int) -> Iterator[Rows]:
     size = max(1, -(-batch.num_rows // n_pieces))
     for start in range(0, batch.num_rows, size):
         kinds = rows.address_kinds.slice(start, size)
-        yield Rows(batch.slice(start, size), rows.positions[start : start + size], rows.sources, kinds)
+        positions = rows.positions[start : start + size]
+        yield Rows(batch.slice(start, size), positions, rows.sources, kinds, rows.anchor)
 
 
 def _joined(held: list[Rows]) -> Rows:
@@ -279,7 +300,9 @@ def _joined(held: list[Rows]) -> Rows:
         return held[0]
     batch = pa.concat_batches([rows.batch for rows in held])
     kinds = pa.concat_arrays([rows.address_kinds for rows in held])
-    return Rows(batch, np.concatenate([rows.positions for rows in held]), held[0].sources, kinds)
+    positions = np.concatenate([rows.positions for rows in held])
+    # The last one's: what was read for later rows is read again with it.
+    return Rows(batch, positions, held[0].sources, kinds, held[-1].anchor)
 
 
 def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
