@@ -44,7 +44,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     signature: of the input.  begun_at: the clock that all of the scan goes by.  serial: of this checkpoint.
     n_batches, n_rows: done.  filled: rows that fill each column.  names: column -> parts.  full: columns whose names
     are beyond the cap.  n_bad_parts: of the quarantine, which holds what was put aside before the anchor.
-    source, left_out, n_quarantined, after, formats: see `sources.resuming`.  sample: None where no text is kept.
+    anchor, after, formats: see `sources.resuming`; the anchor's facts lie beside it.  sample: None without examples.
     """
 
     signature: str
@@ -56,9 +56,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     names: dict[str, int]
     full: list[str]
     n_bad_parts: int
-    source: int
-    left_out: dict[str, int]
-    n_quarantined: int
+    anchor: Anchor
     after: int
     formats: list[str | None]
     sample: Saved | None
@@ -142,7 +140,7 @@ class Gathering:
         if self.n_rows != at.n_rows or positions[-1] != at.after:
             raise ValueError("the parts are not those of the checkpoint")
         bad = [pq.read_table(path) for path in parts(self.reading / "quarantine")]
-        if sum(table.num_rows for table in bad) != at.n_quarantined:
+        if sum(table.num_rows for table in bad) != at.anchor.n_quarantined:
             raise ValueError("the quarantine is not that of the checkpoint")
         if at.sample is not None:
             spool = Spool.restored(self.reading / "texts", at.sample, self._index(at.serial))
@@ -152,7 +150,7 @@ class Gathering:
             quarantine.restore(table)
         self.n_batches, self.filled, self.formats = at.n_batches, dict(at.filled), list(at.formats)
         self._last = at
-        return Resume(Anchor(at.source, at.n_quarantined, at.left_out, facts), at.after, at.formats)
+        return Resume(msgspec.structs.replace(at.anchor, facts=facts), at.after, at.formats)
 
     def take(self, rows: Rows) -> None:
         """Take in a batch."""
@@ -186,7 +184,7 @@ class Gathering:
         began = time.perf_counter()
         anchor, last = rows.anchor, self._last
         serial = 0 if last is None else last.serial + 1
-        n_bad, n_bad_parts = (0, 0) if last is None else (last.n_quarantined, last.n_bad_parts)
+        n_bad, n_bad_parts = (0, 0) if last is None else (last.anchor.n_quarantined, last.n_bad_parts)
         written = self._write_names() + self._unsettled
         if anchor.n_quarantined > n_bad:
             path = part_path(self.reading / "quarantine", n_bad_parts)
@@ -210,9 +208,7 @@ class Gathering:
             names=self.names.written,
             full=sorted(self.names.full),
             n_bad_parts=n_bad_parts,
-            source=anchor.source,
-            left_out=anchor.left_out,
-            n_quarantined=anchor.n_quarantined,
+            anchor=msgspec.structs.replace(anchor, facts=b""),
             after=int(rows.positions[-1]),
             formats=rows.sources.formats[: anchor.source],
             sample=saved,

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from stillwatch.sources.resuming import Point
+
 BLOCK_BYTES = 8 << 20
 """Read at a time: some thousands of exchanges, so that the work per block outweighs its overhead."""
 
@@ -75,21 +77,30 @@ def layout(head: bytes) -> str:
     return "lines" if lines[0].strip() != b"{" and lines[1][:1] == b"{" else "elements"
 
 
-def line_blocks(read: Read, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes, str | None]]:
+def line_blocks(
+    read: Read, size: int = BLOCK_BYTES, *, begin: Point | None = None, points: dict[int, Point] | None = None
+) -> Iterator[tuple[int, bytes, str | None]]:
     """Blocks of whole lines: number of the first line from 1, bytes, and an error where the stream broke there.
 
     A line longer than 256 MB comes out as its beginning, with an error.
+    points: gets the point of each block by the number of its first line.  begin: such a point, at which `read` stands:
+    the same blocks come from there on.
     """
     number = 1
     rest: list[bytes] = []
-    rest_bytes = 0
+    rest_bytes = offset = 0
+    if begin is not None:
+        number, rest_bytes, offset = begin.line, begin.ahead, begin.offset + begin.ahead
+        rest = [read(rest_bytes)] if rest_bytes else []
     skipping = False
     while True:
         error = None
+        at = offset
         try:
             chunk = read(size)
         except OSError as broken:
             chunk, error = b"", f"is cut off or damaged here: {broken}"
+        offset += len(chunk)
         if not chunk:
             if rest and not skipping:
                 tail = b"".join(rest)
@@ -107,7 +118,7 @@ def line_blocks(read: Read, size: int = BLOCK_BYTES) -> Iterator[tuple[int, byte
             if not end:
                 continue
             start = chunk.find(b"\n") + 1
-            number, skipping = number + 1, False
+            number, skipping, at = number + 1, False, -1
             chunk, end = chunk[start:], end - start
         if not end:
             rest.append(chunk)
@@ -118,6 +129,8 @@ def line_blocks(read: Read, size: int = BLOCK_BYTES) -> Iterator[tuple[int, byte
             continue
         block = b"".join((*rest, chunk[:end]))
         tail = chunk[end:]
+        if points is not None and at >= 0:
+            points[number] = Point(number, at - rest_bytes, rest_bytes)
         rest, rest_bytes = ([tail], len(tail)) if tail else ([], 0)
         yield number, block, None
         number += block.count(b"\n")

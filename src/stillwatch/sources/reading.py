@@ -25,7 +25,7 @@ from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.records import Part, Reader, read_json
 from stillwatch.sources.registry import Format
-from stillwatch.sources.resuming import BEGINNING, Anchor, Anchors, Resume
+from stillwatch.sources.resuming import BEGINNING, Anchor, Anchors, Point, Resume
 from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
 from stillwatch.sources.validation import CHOSEN_BY_CALLERS, find_faults, without_odd_ids
@@ -121,9 +121,10 @@ def read_logs(
         if number < start.anchor.source:
             sources.formats[number] = start.formats[number]
             return
-        if resume is not None:
+        begin = start.anchor.point if number == start.anchor.source else None
+        if resume is not None and begin is None:
             anchors.pass_start(number)
-        yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins)
+        yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, begin)
 
     parts = itertools.chain.from_iterable(read(place) for place in places)
     n_rows = 0
@@ -162,13 +163,14 @@ def _read_place(
     quarantine: Quarantine,
     say: Callable[[str], None],
     joins: dict[str, Join],
+    begin: Point | None,
 ) -> Iterator[tuple[int, Part]]:
     def settle(chosen: Format, guessed: bool) -> None:
         sources.formats[number] = chosen.name
         if guessed:
             say(f"{place.name}: read as {chosen.name} ({chosen.title})")
 
-    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins)
+    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins, begin=begin)
     if place.kind == "postgres":
         parts: Iterable[Part] = read_postgres(reader)
         yield from ((number, part) for part in parts)
@@ -203,13 +205,15 @@ def _finished(
     after: int,
 ) -> Iterator[Rows]:
     left_out = anchors.left_out
-    last = np.zeros(len(sources.names) + 1, np.int64)
+    source, last = anchors.last.source, anchors.last.last
     for number, part in parts:
-        if number >= len(last):
-            last = np.concatenate((last, np.zeros(number + 1, np.int64)))
-        ordinals = _ordinals(part.lines, int(last[number]))
+        if number != source:
+            source, last = number, 0
+        if part.point is not None:
+            anchors.pass_point(number, part.point, last)
+        ordinals = _ordinals(part.lines, last)
         if len(ordinals):
-            last[number] = ordinals[-1]
+            last = int(ordinals[-1])
         batch, odd = without_odd_ids(part.batch)
         left_out.update(odd)
         faults = {row: reason for row, reason in part.faults.items() if not _of_callers(reason)}

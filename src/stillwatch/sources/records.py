@@ -23,6 +23,7 @@ from stillwatch.sources.messages import complete
 from stillwatch.sources.places import Place
 from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
 from stillwatch.sources.registry import Format, formats
+from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
 from stillwatch.sources.validation import REQUIRED
 
@@ -52,13 +53,15 @@ class Part:
     """Some rows of one place, converted but not yet validated.
 
     batch: the columns of `schema.EXCHANGE`.  lines: int64, where each row stands.  faults: rows that could not be
-    converted.  raw: what a row looked like, for the quarantine.
+    converted.  raw: what a row looked like, for the quarantine.  point: from where reading can begin again to come to
+    this part, where there is such a point; all that was put aside before it is in quarantine when the part comes.
     """
 
     batch: pa.RecordBatch
     lines: npt.NDArray[np.int64]
     faults: Faults = field(default_factory=dict)
     raw: Callable[[int], bytes | None] = _no_raw
+    point: Point | None = None
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class Reader:
 
     settle: told the format, and whether it was guessed.  joins: what the run's joined formats remember, by name.
     notes: sentences about the place, each with the number of records that it holds for; `finish` says them.
+    begin: a point that a part of this place had in an earlier run: the parts from there on are wanted.
     """
 
     place: Place
@@ -78,6 +82,7 @@ class Reader:
     joins: dict[str, Join] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     n_without: int = 0
+    begin: Point | None = None
 
     def finish(self) -> None:
         """Say what a person should know of the place, now that all of it was read."""
@@ -133,7 +138,8 @@ def read_documents(reader: Reader, documents: Iterable[tuple[int, dict[str, Any]
 
 
 def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
-    blocks = line_blocks(stream.read)
+    points: dict[int, Point] = {}
+    blocks = line_blocks(stream.read, points=points if stream.rewindable else None)
     first = next(blocks, None)
     if first is None:
         return
@@ -147,9 +153,12 @@ def _read_lines(reader: Reader, stream: Stream) -> Iterator[Part]:
         is_canonical = reader.fmt is not None and reader.fmt.name == "canonical"
         if is_canonical and not any("messages" in one for one in sample):
             reader.say_unknown(name for document in sample for name in document)
+            if reader.begin is not None:
+                stream.go_to(reader.begin.offset)
+                blocks = line_blocks(stream.read, begin=reader.begin, points=points)
             for (number, block, error), batch in read_blocks(blocks, sample):
                 if batch is not None:
-                    yield _block_part(number, block, batch)
+                    yield _block_part(number, block, batch, points.pop(number, None))
                 else:
                     yield from _decode_pieces(reader, line_pieces(number, block, error))
             return
@@ -176,9 +185,9 @@ def _read_pieces(reader: Reader, pieces: Iterator[Piece], settled: bool = False)
     yield from _decode_pieces(reader, pieces)
 
 
-def _block_part(first: int, block: bytes, batch: pa.RecordBatch) -> Part:
+def _block_part(first: int, block: bytes, batch: pa.RecordBatch, point: Point | None) -> Part:
     lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
-    return Part(batch, lines, raw=lambda row: block.split(b"\n", row + 1)[row])
+    return Part(batch, lines, raw=lambda row: block.split(b"\n", row + 1)[row], point=point)
 
 
 def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:

@@ -1,9 +1,9 @@
 """Where reading can begin again when a run was killed: kept beside the stream of batches, and given back to it.
 
 What is half read cannot be written down: parsers, decompressors and windows of joined records hold it. So reading goes
-on from an *anchor*, a moment at which nothing was half read, and leaves out the batches that were done by then. All
-that reading decides depends on the bytes since the anchor and on what the anchor knows, so that the batches after it
-are those of an undisturbed run.
+on from an *anchor*, a moment at which nothing was half read (the start of a place, or a point in a plain file), and
+leaves out the batches that were done by then. All that reading decides depends on the bytes since the anchor and on
+what the anchor knows, so that the batches after it are those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -22,14 +22,29 @@ COST_SHARE = 0.02
 """What joined records remember is copied not more often than this, and in at most this share of the time."""
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """The start of a place.
+class Point(msgspec.Struct, frozen=True):
+    """A line in the middle of a place before which nothing need be read again.
 
-    source: its number.  n_quarantined: records put aside before it.  left_out: reason -> odd values before it.
+    line: its number, or that of a table's row.  offset: of its first byte, the byte order mark not counted.
+    ahead: bytes from there on that were read together with those before, so that later reads come out alike.
+    """
+
+    line: int
+    offset: int = 0
+    ahead: int = 0
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """The start of a place, or a point in it.
+
+    source: the place's number.  point: None for its start.  last: the ordinal given last before it.
+    n_quarantined: records put aside before it.  left_out: reason -> odd values before it.
     facts: what the joined formats remembered by then, encoded; empty where there are none.
     """
 
     source: int = 0
+    point: Point | None = None
+    last: int = 0
     n_quarantined: int = 0
     left_out: dict[str, int] = {}
     facts: bytes = b""
@@ -75,7 +90,13 @@ class Anchors:
             if encoded is None:
                 return
             facts = encoded
-        self.last = Anchor(source, self._quarantine.n, dict(self.left_out), facts)
+        self.last = Anchor(source, None, 0, self._quarantine.n, dict(self.left_out), facts)
+
+    def pass_point(self, source: int, point: Point, last: int) -> None:
+        """Note a point in a place of a format that remembers nothing."""
+        if self.last.source == source:
+            n_quarantined, left_out = self._quarantine.n, dict(self.left_out)
+            self.last = Anchor(source, point, last, n_quarantined, left_out, self.last.facts)
 
     def _encoded(self) -> bytes | None:
         """What the joined formats remember; None where it is not copied now, and the anchor before this one stands."""

@@ -44,14 +44,19 @@ class Stream:
     """Bytes of a place. `head` are its first ones, which `read` gives again; a byte order mark is left out.
 
     `read` raises OSError where the stream is cut off or damaged, after it has given everything before that.
+    rewindable: whether `go_to` works, since the bytes lie in a file as they are.
     """
 
-    def __init__(self, raw: _Readable, step: int | None = None) -> None:
+    def __init__(self, raw: _Readable, step: int | None = None, *, file: pa.NativeFile | None = None) -> None:
         self._raw = raw
+        self._file = file
+        self.rewindable = file is not None
         self._step = step
         self._error: OSError | None = None
         self._ahead = b""
-        self._ahead = self._fill(HEAD_BYTES).removeprefix(_BOM)
+        first = self._fill(HEAD_BYTES)
+        self._ahead = first.removeprefix(_BOM)
+        self._n_mark = len(first) - len(self._ahead)
         self.head = self._ahead
         self.closed = False
 
@@ -64,6 +69,13 @@ class Stream:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
         return self._fill(size if size > 0 else 8 << 20)
+
+    def go_to(self, offset: int) -> None:
+        """Read from there on next, the byte order mark not counted."""
+        if self._file is None:
+            raise ValueError("a stream has no places to go to")
+        self._ahead = b""
+        self._file.seek(offset + self._n_mark)
 
     def close(self) -> None:
         """Give the file back."""
@@ -152,7 +164,7 @@ def open_place(place: Place) -> Opened:
         elif codec == "zstd":
             stream = Stream(pa.CompressedInputStream(front, codec), step=_ZSTD_STEP)
         else:
-            stream = Stream(front)
+            stream = Stream(front, file=None if place.kind == "stdin" else raw)
     except OSError as error:
         raw.close()
         if codec is None:

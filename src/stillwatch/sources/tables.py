@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from stillwatch.sources.guess import DOCUMENTS, is_canonical, is_registry
 from stillwatch.sources.quarantine import RAW_BYTES
 from stillwatch.sources.records import Part, Reader, read_documents
 from stillwatch.sources.registry import formats
+from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
 from stillwatch.sources.validation import TEXTS
 
@@ -48,11 +50,16 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
     def batches(wanted: list[str] | None) -> Batches:
         first = 1
         n_rows = _rows_at_once(parquet.metadata)
+        begin = 1 if reader.begin is None else reader.begin.line
         for group in range(parquet.metadata.num_row_groups):
             row, end = first, first + parquet.metadata.row_group(group).num_rows
+            if end <= begin:
+                first = end
+                continue
             try:
                 for batch in parquet.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=True):
-                    yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
+                    if row >= begin:
+                        yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
                     row += batch.num_rows
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 # A group that is damaged says nothing of the next one; one of too many rows is damaged in their number.
@@ -61,7 +68,7 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
                     reader.quarantine.add(name, one, "stands in a damaged part of the file: copy the file again")
             first = end
 
-    yield from _read_table(reader, columns, batches)
+    yield from _read_table(reader, columns, batches, with_points=True)
 
 
 def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
@@ -125,7 +132,9 @@ def read_postgres(reader: Reader) -> Iterator[Part]:
         yield from _read_table(reader, stream.schema.names, batches)
 
 
-def _read_table(reader: Reader, columns: list[str], batches: Callable[[list[str] | None], Batches]) -> Iterator[Part]:
+def _read_table(
+    reader: Reader, columns: list[str], batches: Callable[[list[str] | None], Batches], *, with_points: bool = False
+) -> Iterator[Part]:
     name = reader.place.name
     if reader.place.from_folder and is_registry(columns):
         reader.say(f"{name}: an account registry, left aside (name it with --accounts)")
@@ -141,7 +150,9 @@ def _read_table(reader: Reader, columns: list[str], batches: Callable[[list[str]
         reader.settle(reader.fmt, False)
     if reader.fmt is not None and reader.fmt.name == "canonical" and "messages" not in columns:
         reader.say_unknown(columns)
-        yield from _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names]))
+        # A CSV file is no table whose rows could be gone to.
+        for part in _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names])):
+            yield replace(part, point=Point(int(part.lines[0]))) if with_points and len(part.lines) else part
         return
     yield from _document_parts(reader, batches(None))
 
