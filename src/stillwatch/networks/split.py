@@ -7,10 +7,11 @@ family is left out, or where something that hardly anybody else has runs through
 
 from __future__ import annotations
 
+from collections import Counter
+from heapq import heapify, heappop, heappush
+
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stillwatch.networks.group import Scorer, Units
 
@@ -19,6 +20,9 @@ TIE_BITS = 4.0
 
 TIED = 3
 """And where three of them show it: chance pairs make a chain through everybody."""
+
+BRIDGE = 0.1
+"""Share of the smaller of two parts that must belong to both for them to be one: a chance member joins nothing."""
 
 PRIVATE_SHARE = 0.8
 """An indicator of whose sharers this part are members is the network's own, whatever its family."""
@@ -43,17 +47,63 @@ def split(scorer: Scorer, members: Units) -> list[Units]:
 
 
 def _parts(scorer: Scorer, members: Units, indicators: Units) -> npt.NDArray[np.int64]:
-    """Label of each member: members that indicators connect, through others too, share one."""
+    """Label of each member: of the part in which it shows most indicators; those that show none stand alone.
+
+    Each indicator's sharers are a part to begin with. From the smallest on, a part joins the one with which it has the
+    largest share of its members in common, if that is enough: thin sharing grows together card by card, but two clumps
+    that a stranger connects, who shows something of both, stay two.
+    """
     links = scorer.links
-    pieces = [links.members(int(i)) for i in indicators]
-    if not pieces:
-        return np.arange(len(members))
-    column = np.repeat(np.arange(len(pieces)), [len(p) for p in pieces])
-    unit = np.concatenate(pieces)
-    row = np.searchsorted(members, unit)
-    known = (row < len(members)) & (members[np.minimum(row, len(members) - 1)] == unit)
-    row, column = row[known], column[known] + len(members)
-    n = len(members) + len(pieces)
-    graph = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(n, n))
-    labels: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1][: len(members)].astype(np.int64)
+    shows: dict[frozenset[int], int] = {}
+    for indicator in indicators:
+        sharers = links.members(int(indicator))
+        rows = np.searchsorted(members, sharers)
+        known = (rows < len(members)) & (members[np.minimum(rows, len(members) - 1)] == sharers)
+        mine = frozenset(rows[known].tolist())
+        shows[mine] = shows.get(mine, 0) + 1
+    parts: dict[int, set[int]] = {}
+    of_member: dict[int, set[int]] = {}
+    for number, mine in enumerate(shows):
+        parts[number] = set(mine)
+        for row in mine:
+            of_member.setdefault(row, set()).add(number)
+    home = list(range(len(parts)))
+    grown = [0] * len(parts)
+    queue = [(len(part), number, 0) for number, part in parts.items()]
+    heapify(queue)
+    while queue:
+        size, number, then = heappop(queue)
+        if number not in parts or grown[number] != then:
+            continue
+        common = Counter(other for row in parts[number] for other in of_member[row] if other != number)
+        if not common:
+            continue
+        best = min(common.items(), key=lambda pair: (-pair[1], -len(parts[pair[0]]), pair[0]))
+        # What is larger takes in all that is smaller and belongs to it at one go, and is not looked at for each.
+        smaller = sorted(pair for pair in common.items() if len(parts[pair[0]]) < size)
+        joining = [other for other, n in [best, *smaller] if n >= max(1.0, BRIDGE * min(size, len(parts[other])))]
+        if not joining:
+            continue
+        whole = min(dict.fromkeys([number, *joining]), key=lambda at: (-len(parts[at]), at))
+        for at in dict.fromkeys([number, *joining]):
+            if at == whole:
+                continue
+            for row in parts.pop(at):
+                of_member[row].discard(at)
+                of_member[row].add(whole)
+                parts[whole].add(row)
+            home[at] = whole
+        grown[whole] += 1
+        heappush(queue, (len(parts[whole]), whole, grown[whole]))
+    votes: dict[int, Counter[int]] = {}
+    for number, (mine, n) in enumerate(shows.items()):
+        at = number
+        while home[at] != at:
+            home[at] = home[home[at]]
+            at = home[at]
+        for row in mine:
+            votes.setdefault(row, Counter())[at] += n
+    labels = len(home) + np.arange(len(members), dtype=np.int64)
+    for row, counts in votes.items():
+        labels[row] = min(counts.items(), key=lambda pair: (-pair[1], pair[0]))[0]
     return labels

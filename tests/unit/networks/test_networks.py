@@ -7,8 +7,10 @@ import pytest
 
 from stillwatch.links.kinds import KINDS
 from stillwatch.links.links import Links, assemble
+from stillwatch.networks.group import Scorer
 from stillwatch.networks.null import decoy_networks, random_family_bits
 from stillwatch.networks.search import Network, find_networks
+from stillwatch.networks.split import split
 
 KIND = {kind.name: number for number, kind in enumerate(KINDS)}
 N = 4000
@@ -149,3 +151,29 @@ def test_random_groups_share_little() -> None:
     assert bits.shape == (64, 4)
     assert bits.max() < 3
     assert np.median(bits) < 1
+
+
+def test_two_clumps_that_one_stranger_connects_stay_two() -> None:
+    """A ring and a class on one common mould, and one account that shows something of both, are two networks."""
+    made = Made(9)
+    ring = campaign(made, 60, mould=900_000, accounts_a_card=4, exits=6)
+    others = campaign(made, 80, mould=800_000, accounts_a_card=80, exits=1)
+    everybody = np.arange(0, N, 20)
+    made.add(np.union1d(np.union1d(ring, others), everybody), "template", 700_000)
+    between = np.sort(np.append(made.rng.choice(others, 3), ring[0]))
+    made.add(np.unique(between), "rhythm", 600_000)
+    members = np.sort(np.concatenate([ring, others])).astype(np.int32)
+    parts = split(Scorer.of(made.links()), members)
+    assert sorted(len(part) for part in parts if len(part) > HANDFUL) == [60, 80]
+
+
+def test_what_shares_thinly_grows_together_card_by_card() -> None:
+    """Cards of four and exits of three, dealt independently, are one network of two hundred."""
+    made = Made(10)
+    units = made.take(200)
+    made.add(units, "template", 900_000)
+    made.add(units, "payment", 901_000 + np.arange(200) // 4)
+    made.add(units, "prefix", 902_000 + made.rng.permutation(200) // 3)
+    made.add(units, "rhythm", 903_000 + made.rng.permutation(200) // 4)
+    parts = split(Scorer.of(made.links()), units.astype(np.int32))
+    assert max(len(part) for part in parts) >= 190
