@@ -51,10 +51,10 @@ def read_until(logs: list[str], how: ScanOptions, moment: int, *, full: bool = F
 
     Then the process gets SIGKILL, or where the disk is `full`, that and all later writes fail. Whether it came to that.
     """
-    child = _PROCESSES.Process(target=_read, args=(logs, how, moment, full))
+    child = _PROCESSES.Process(target=_read, args=(logs, how, moment, full, dict(os.environ)))
     child.start()
     child.join(60)
-    if child.exitcode not in (0, 3, -signal.SIGKILL):
+    if child.exitcode not in (0, 3 if full else -signal.SIGKILL):
         raise RuntimeError(f"reading ended with {child.exitcode}")
     return child.exitcode != 0
 
@@ -65,8 +65,10 @@ def moments(n: int, most: int, seed: int) -> list[int]:
     return [rng.randint(i * most // n + 1, (i + 1) * most // n) for i in range(n)]
 
 
-def _read(logs: list[str], how: ScanOptions, moment: int, full: bool) -> None:
+def _read(logs: list[str], how: ScanOptions, moment: int, full: bool, environment: dict[str, str]) -> None:
     left = moment
+    # The server that processes are forked from has the environment of its own beginning.
+    os.environ.update(environment)
 
     def reached() -> bool:
         nonlocal left

@@ -7,12 +7,15 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from stopped_reading import options, read_all, read_until
 
 from stillwatch.errors import MissingSource
+from stillwatch.scan.signature import input_signature
 from stillwatch.sources.bedrock import BEDROCK
 from stillwatch.sources.litellm import LITELLM
 from stillwatch.sources.quarantine import Quarantine
@@ -120,3 +123,24 @@ def test_a_bucket_or_prefix_that_is_not_there_is_named(bucket: tuple[str, Any]) 
     name, _ = bucket
     with pytest.raises(MissingSource, match="no logs there"):
         read(f"s3://{name}/nothing/")
+
+
+def test_a_killed_scan_of_objects_goes_on(bucket: tuple[str, Any], tmp_path: Path) -> None:
+    """Killed while it reads, a scan goes on in the object where it was; of an object that changed it begins anew."""
+    name, put = bucket
+    rows = [
+        {**one, "requested_at": "2026-03-01T12:00:00Z", "response": "x" * 3000}
+        for key in ("a", "b")
+        for one in exchanges(key, 150)
+    ]
+    put("logs/1.ndjson", lines(rows[:150]))
+    put("logs/2.ndjson", lines(rows[150:]))
+    logs, how = [f"s3://{name}/logs"], options(tmp_path / "out")
+    assert read_until(logs, how, 60)
+    said: list[str] = []
+    assert read_all(logs, how, said).counts["kept"] == 300
+    assert said[0].startswith("goes on after")
+    signature = input_signature(logs, how)
+    assert signature is not None
+    put("logs/2.ndjson", lines(rows[151:]))
+    assert input_signature(logs, how) != signature
