@@ -31,6 +31,10 @@ PRIVATE = 2
 PUBLIC_SHARE = 0.5
 """A place of more accounts of the finding, and of hardly more others, is the operator's, who tried what he bought."""
 
+STRAY = 0.05
+"""An account with less than this of what half of the finding's accounts send has strayed into a mould, and drives
+nothing."""
+
 CARRYING = ("driver", "carrier", "stolen")
 """Roles of accounts that are in a finding; `adjacent` ones are near it."""
 
@@ -48,18 +52,20 @@ def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells
     """The part of every account that a campaign's exchanges run through, and of those that it imitates.
 
     An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
-    whose own evidence does not come from two families, or that had the mould before, is near, and not accused.
+    whose own evidence does not come from two families, that has hardly any of the exchanges, or that had the mould
+    before, is near, and not accused.
     """
     of_units = by_family(scorer.by_group(subject.network.members, subject.units))
     bits = dict(zip(subject.units.tolist(), of_units, strict=True))
     stolen, accounts = _owners(connection, cells, subject.cells)
+    load = float(np.median([n for _, _, n in accounts])) if accounts else 0.0
     near = set(subject.stream.imitated.tolist()) if subject.stream is not None else set()
     out = []
-    for account, unit in accounts:
+    for account, unit, n in accounts:
         own = bits[unit]
         if account in stolen:
             role = "stolen"
-        elif not speaks_for_itself(own):
+        elif not speaks_for_itself(own) or n < STRAY * load:
             role = "adjacent"
         else:
             role = "driver"
@@ -103,8 +109,10 @@ _BY_FACE = """
 """
 
 
-def _owners(connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints) -> tuple[set[int], list[tuple[int, int]]]:
-    """Accounts whose keys are stolen; and every account with exchanges of the campaign, with its unit."""
+def _owners(
+    connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints
+) -> tuple[set[int], list[tuple[int, int, int]]]:
+    """Accounts whose keys are stolen; and every account with exchanges of the campaign, its unit, and how many."""
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
         "create or replace temp table picked_accounts as select distinct e.account from exchanges e "
@@ -125,7 +133,8 @@ def _owners(connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints) -> 
         own, campaigns = ~within, within
         if own.any() and _has_owner(n[one], first[one], place[one], client[one], own, campaigns, shared[one]):
             stolen.add(int(account[low]))
-    return stolen, [(int(account[low]), int(unit[low])) for low in starts]
+    sent = np.add.reduceat(np.where(inside, n, 0), starts) if len(starts) else np.zeros(0, np.int64)
+    return stolen, [(int(account[low]), int(unit[low]), int(count)) for low, count in zip(starts, sent, strict=True)]
 
 
 def _operators_homes(
