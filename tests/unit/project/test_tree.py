@@ -18,9 +18,10 @@ STEPS = ["sources", "fingerprint", "templates", "profiles", "links", "networks",
 BESIDE = {
     "traffic_range": {"sources"},
     "evaluate": {"sources", "campaigns"},
-    "benchmark": {"sources", "fingerprint", "templates", "traffic_range"},
+    "benchmark": {"sources", "fingerprint", "templates", "scan", "traffic_range", "evaluate"},
 }
-"""What measures detection is no part of it: it reads the same tables, and no step knows it."""
+"""What measures detection is no part of it: it reads the same tables, and no step knows it. What measures the whole
+stands above all of them."""
 
 
 def imports(path: Path) -> set[str]:
