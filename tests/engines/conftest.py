@@ -45,7 +45,9 @@ def postgres_address() -> Iterator[str]:
     if os.getuid() == 0:
         # The server refuses to run as root; the Debian package made a user for it.
         user = "postgres"
-        as_user = ["runuser", "-u", user, "--"]
+        # In sbin, which is not on everybody's path.
+        runuser = shutil.which("runuser", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+        as_user = [runuser or "runuser", "-u", user, "--"]
         shutil.chown(home, user)
     data = str(home / "data")
 

@@ -72,7 +72,10 @@ def evidence(
 
 
 def measured_evidence() -> dict[str, MeasuredEvidence]:
-    """Every evidence on measures by name, in the order of their modules: whatever lies in `campaigns/evidence/`."""
+    """Every evidence on measures by name, in the order of their modules: whatever lies in `campaigns/evidence/`.
+
+    The order is the same whichever module somebody imported first: sums over evidence are taken in it.
+    """
     for module in sorted(found.name for found in iter_modules(evidence_modules.__path__)):
         import_module(f"{evidence_modules.__name__}.{module}")
-    return dict(_EVIDENCE)
+    return dict(sorted(_EVIDENCE.items(), key=lambda item: item[1].number.__module__))

@@ -23,7 +23,9 @@ BLOCK_BYTES = 8 << 20
 DOCUMENT_BYTES = 256 << 20
 """A longer document is given up: nothing of this size is an exchange, and it must fit into memory."""
 
-_TOKEN = re.compile(rb'(?:[^"\[\]{}]+|"[^"\\]*(?:\\.[^"\\]*)*+")*+([\[\]{}])', re.DOTALL)
+# Written without possessive quantifiers, which Python before 3.11.5 matches wrongly. It fails in one pass all the same:
+# every byte belongs to one part of it only.
+_TOKEN = re.compile(rb'[^"\[\]{}]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"\[\]{}]*)*([\[\]{}])', re.DOTALL)
 _BLANK = b" \t\r\n"
 
 Read = Callable[[int], bytes]
