@@ -86,19 +86,26 @@ def _numbers(seeds: str) -> list[int]:
 
 def show(scores: Scores) -> None:
     """Print scores, for a terminal."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table("campaign", "accounts", "exchanges", "found", title="recall / precision", title_justify="left")
+    table = Table("campaign", "accounts", "recall", "precision", "exchanges", "recall", "precision", box=SIMPLE_HEAD)
     for one in scores.campaigns:
         table.add_row(
             one.campaign,
-            _pair(one.accounts, one.account_recall, one.account_precision),
-            _pair(one.exchanges, one.exchange_recall, one.exchange_precision),
-            one.finding_id or f"{one.outcome}; {one.recall_anywhere:.0%} of it in findings",
+            f"{one.accounts:,}",
+            *_shares(one.account_recall, one.account_precision),
+            f"{one.exchanges:,}",
+            *_shares(one.exchange_recall, one.exchange_precision),
         )
     console.print(table)
+    for one in scores.campaigns:
+        told = f"found as {one.finding_id}"
+        if one.finding_id is None:
+            told = f"{one.outcome}; {one.recall_anywhere:.0%} of its exchanges are in campaign findings"
+        console.print(f"  {one.campaign}: {told}")
     console.print(
         f"{scores.found} of {len(scores.campaigns)} campaigns found; {len(scores.false_campaigns)} false ones"
     )
@@ -114,16 +121,19 @@ def show(scores: Scores) -> None:
     )
     console.print(f"{scores.networks} networks, which accuse nobody")
     if scores.network_findings:
-        nets = Table("network", "accounts", "in truth", "purity", "completeness", "outsiders")
+        nets = Table("network", "accounts", "in truth", "purity", "completeness", box=SIMPLE_HEAD)
         for net in scores.network_findings:
-            outsiders = ", ".join(f"{n} {kind}" for kind, n in net.outsiders.items())
             shares = f"{net.purity:.3f}", f"{net.completeness:.3f}"
-            nets.add_row(net.finding_id, f"{net.accounts:,}", net.network or "none", *shares, outsiders)
+            nets.add_row(net.finding_id, f"{net.accounts:,}", net.network or "none", *shares)
         console.print(nets)
+        for net in scores.network_findings:
+            if net.outsiders:
+                outsiders = ", ".join(f"{n} {kind}" for kind, n in net.outsiders.items())
+                console.print(f"  strangers in {net.finding_id}: {outsiders}", soft_wrap=True)
     for harvest in scores.harvests:
         whose = ", ".join(f"{n:,} of {name}" for name, n in harvest["populations"].items())
         console.print(f"harvest {harvest['finding_id']}: {harvest['exchanges']:,} exchanges, {whose}")
 
 
-def _pair(n: int, recall: float | None, precision: float | None) -> str:
-    return f"{n:,}" if recall is None or precision is None else f"{n:,}  {recall:.3f} / {precision:.3f}"
+def _shares(recall: float | None, precision: float | None) -> tuple[str, str]:
+    return ("-" if recall is None else f"{recall:.3f}", "-" if precision is None else f"{precision:.3f}")
