@@ -91,7 +91,8 @@ def show(scores: Scores) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table("campaign", "accounts", "recall", "precision", "exchanges", "recall", "precision", box=SIMPLE_HEAD)
+    names = ("campaign", "accounts", "recall", "precision", "exchanges", "recall", "precision")
+    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for one in scores.campaigns:
         table.add_row(
             one.campaign,
