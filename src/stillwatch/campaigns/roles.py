@@ -52,12 +52,12 @@ def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells
     """The part of every account that a campaign's exchanges run through, and of those that it imitates.
 
     An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
-    whose own evidence does not come from two families, that has hardly any of the exchanges, or that had the mould
-    before, is near, and not accused.
+    whose own evidence does not come from two families, that has hardly any of the exchanges, that may have an owner of
+    whom too little is seen, or that had the mould before, is near, and not accused.
     """
     of_units = by_family(scorer.by_group(subject.network.members, subject.units))
     bits = dict(zip(subject.units.tolist(), of_units, strict=True))
-    stolen, accounts = _owners(connection, cells, subject.cells)
+    stolen, doubtful, accounts = _owners(connection, cells, subject.cells)
     load = float(np.median([n for _, _, n in accounts])) if accounts else 0.0
     near = set(subject.stream.imitated.tolist()) if subject.stream is not None else set()
     out = []
@@ -65,7 +65,7 @@ def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells
         own = bits[unit]
         if account in stolen:
             role = "stolen"
-        elif not speaks_for_itself(own) or n < STRAY * load:
+        elif not speaks_for_itself(own) or n < STRAY * load or account in doubtful:
             role = "adjacent"
         else:
             role = "driver"
@@ -111,8 +111,11 @@ _BY_FACE = """
 
 def _owners(
     connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints
-) -> tuple[set[int], list[tuple[int, int, int]]]:
-    """Accounts whose keys are stolen; and every account with exchanges of the campaign, its unit, and how many."""
+) -> tuple[set[int], set[int], list[tuple[int, int, int]]]:
+    """Accounts whose keys are stolen, and those that may have an owner too, of whom too little is seen.
+
+    Besides, every account with exchanges of the campaign, its unit, and how many.
+    """
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
         "create or replace temp table picked_accounts as select distinct e.account from exchanges e "
@@ -125,16 +128,25 @@ def _owners(
     n, first = table["n"].to_numpy().astype(np.int64), table["first_at"].to_numpy().astype(np.int64)
     place, client = (table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("place", "client"))
     shared = ~inside & np.isin(place, _operators_homes(connection, account[~inside], place[~inside]))
-    stolen = set()
+    stolen, doubtful = set(), set()
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     for low, high in zip(starts, [*starts[1:], len(account)], strict=True):
         one = slice(low, high)
         within = inside[one]
         own, campaigns = ~within, within
-        if own.any() and _has_owner(n[one], first[one], place[one], client[one], own, campaigns, shared[one]):
+        if not own.any():
+            continue
+        seen = (n[one], first[one], place[one], client[one], own, campaigns, shared[one])
+        if _has_owner(*seen, least=OWN_EXCHANGES, lead_seconds=LEAD_SECONDS):
             stolen.add(int(account[low]))
+        elif _has_owner(*seen, least=1, lead_seconds=None):
+            doubtful.add(int(account[low]))
     sent = np.add.reduceat(np.where(inside, n, 0), starts) if len(starts) else np.zeros(0, np.int64)
-    return stolen, [(int(account[low]), int(unit[low]), int(count)) for low, count in zip(starts, sent, strict=True)]
+    return (
+        stolen,
+        doubtful,
+        [(int(account[low]), int(unit[low]), int(count)) for low, count in zip(starts, sent, strict=True)],
+    )
 
 
 def _operators_homes(
@@ -167,13 +179,19 @@ def _has_owner(
     own: npt.NDArray[np.bool_],
     campaigns: npt.NDArray[np.bool_],
     shared: npt.NDArray[np.bool_],
+    *,
+    least: int,
+    lead_seconds: int | None,
 ) -> bool:
-    """Whether an account's own traffic was there before the campaign's, and comes from somewhere else: from a home.
+    """Whether an account's own traffic comes from somewhere else than the campaign's, from a home, and began before.
 
-    shared: rows from a place that is the operator's.
+    shared: rows from a place that is the operator's.  least, lead_seconds: how much of it, and how long before; None
+    where that is not asked.
     """
     mine = int(n[own].sum())
-    if mine < OWN_EXCHANGES or first[campaigns].min() - first[own].min() < LEAD_SECONDS * 1e6:
+    if mine < least:
+        return False
+    if lead_seconds is not None and first[campaigns].min() - first[own].min() < lead_seconds * 1e6:
         return False
     away, home = np.zeros(len(n), bool), False
     for face in (place, client):
