@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from stillwatch.sources.check import CheckResult
+    from stillwatch.sources.known_addresses import AddressCoverage
 
 
 def check(
@@ -19,6 +22,7 @@ def check(
     *,
     format: str | None = None,
     accounts: str | None = None,
+    addresses: list[str] | None = None,
     mapping: Path | None = None,
     key: Path | None = None,
     json: bool = False,
@@ -33,6 +37,9 @@ def check(
         The logs' format; guessed where it is not given.
     accounts
         The account registry: Parquet, CSV or NDJSON.
+    addresses
+        What is known of addresses, once for each file: a MaxMind database (.mmdb), or a list of ranges as KIND=FILE
+        with KIND hosting, vpn, proxy, tor or shared. docs/addresses.md says where to get them.
     mapping
         The mapping file, for the format `mapping`.
     key
@@ -43,6 +50,7 @@ def check(
     import msgspec
 
     from stillwatch.sources.accounts import open_registry
+    from stillwatch.sources.address_database import open_addresses
     from stillwatch.sources.check import check_logs
     from stillwatch.sources.messages import DEFAULT_KEY
     from stillwatch.sources.pseudonymise import read_key
@@ -57,7 +65,12 @@ def check(
 
     now = datetime.now(UTC)
     quarantine = Quarantine()
-    options = ReadOptions(now=now, mapping=mapping, key=DEFAULT_KEY if key is None else read_key(key))
+    options = ReadOptions(
+        now=now,
+        mapping=mapping,
+        key=DEFAULT_KEY if key is None else read_key(key),
+        addresses=open_addresses(addresses or (), say),
+    )
     # Bad rows of the registry are no records of the log: they have a count of their own.
     bad_accounts = Quarantine()
     registry = open_registry(accounts, logs, as_of=now, quarantine=bad_accounts, say=say)
@@ -118,6 +131,8 @@ def _show(result: CheckResult, console: Console) -> None:
         console.print(Padding(reasons, (0, 0, 0, 2)))
         if len(result.reasons) > 8:
             say(f"and {len(result.reasons) - 8:,} other reasons", "dim")
+    if result.addresses is not None:
+        _show_addresses(result.addresses, say, head)
     lacking: dict[str, list[str]] = {}
     for one in result.evidence:
         if not one.supported:
@@ -145,8 +160,22 @@ def _show(result: CheckResult, console: Console) -> None:
     console.print(Padding(columns, (0, 0, 0, 2)))
 
 
+def _show_addresses(found: AddressCoverage, say: Callable[..., None], head: Callable[[str], None]) -> None:
+    head("What the address database knows")
+    share = _percent(found.known_share)
+    say(f"{found.known:,} of {found.addresses:,} addresses; {share} of the exchanges that have one")
+    if found.known:
+        places = [f"system of {_percent(found.systems)}", f"country of {_percent(found.countries)}"]
+        kinds = [f"{name} {_percent(share)}" for name, share in found.kinds.items()]
+        say("; ".join([*places, *kinds]))
+    for one in found.databases:
+        say(f"{one.title}: {one}", "dim")
+
+
 def _percent(share: float) -> str:
-    return "100%" if share == 1 else "under 0.1%" if share < 0.001 else f"{min(share, 0.999):.1%}"
+    return (
+        "100%" if share == 1 else "none" if not share else "under 0.1%" if share < 0.001 else f"{min(share, 0.999):.1%}"
+    )
 
 
 def _time(iso: str | None) -> str:

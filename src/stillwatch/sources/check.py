@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from stillwatch import schema
 from stillwatch.sources.duplicates import Duplicates
+from stillwatch.sources.known_addresses import AddressCoverage, KnownAddresses
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import LINE_BITS, ReadOptions, Rows, read_logs
 from stillwatch.sources.registry import formats
-from stillwatch.sources.support import Support, support, with_registry
+from stillwatch.sources.support import ADDRESS_KINDS, Support, support, with_registry
 from stillwatch.sources.values import microseconds
 
 PROXY_SHARE = 0.5
@@ -45,7 +46,8 @@ class CheckResult:
 
     sampled_share: estimated share of the exchanges that the log holds; null where conversations cannot be followed.
     truncated: text column -> length in characters at which it is cut.  late_share: of rows more than a minute behind
-    a row before them in their file; late_seconds: how far the 99th percentile of all rows lags.
+    a row before them in their file; late_seconds: how far the 99th percentile of all rows lags.  addresses: what the
+    address database knows of them; null where none was named.
     """
 
     read: int
@@ -71,6 +73,7 @@ class CheckResult:
     account_is_key_share: float
     reasons: list[tuple[str, int]]
     evidence: list[Support]
+    addresses: AddressCoverage | None = None
     remarks: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def check_logs(
 
     Raises: InputError where nothing can be read.   Cost: a pass over the logs; memory does not grow with them.
     """
-    state = _State(options.now, registry)
+    state = _State(options, registry)
     last: Rows | None = None
     for rows in read_logs(logs, format=format, registry=registry, options=options, quarantine=quarantine, say=say):
         state.add(rows)
@@ -103,8 +106,10 @@ def check_logs(
 class _State:
     """Everything that is counted while the logs go by."""
 
-    def __init__(self, now: datetime, registry: pa.Table | None) -> None:
-        self.now = microseconds(now) or 0
+    def __init__(self, options: ReadOptions, registry: pa.Table | None) -> None:
+        self.now = microseconds(options.now) or 0
+        self.known = None if options.addresses is None else KnownAddresses(options.addresses)
+        self.n_located = 0
         self.n_rows = 0
         self.filled = dict.fromkeys(schema.EXCHANGE.names, 0)
         self.first: int | None = None
@@ -149,6 +154,9 @@ class _State:
         for name, lengths in self.lengths.items():
             lengths.add(batch.column(name))
         self.trails.add(batch)
+        self.n_located += len(rows.address_kinds) - rows.address_kinds.null_count
+        if self.known is not None:
+            self.known.add(batch.column("ip"))
         if self.signups is not None:
             self.signups.add(batch, times)
 
@@ -198,9 +206,14 @@ class _State:
             top_address_share=top[0][1] / self.n_rows if top else 0.0,
             account_is_key_share=self.account_is_key / self.n_rows,
             reasons=quarantine.by_reason(),
-            evidence=support(with_registry(columns, registry), seen),
+            evidence=support(with_registry({**columns, ADDRESS_KINDS: self.n_located / self.n_rows}, registry), seen),
+            addresses=None if self.known is None else self.known.result(),
         )
         result.remarks = list(_remarks(result, {name for name in sources.values() if name}))
+        if result.addresses is not None:
+            result.remarks += result.addresses.remarks(
+                datetime.fromisoformat(result.last_at) if result.last_at else None
+            )
         return result
 
 
