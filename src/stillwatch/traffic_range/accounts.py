@@ -142,7 +142,7 @@ def open_accounts(
     own = join(pa.compute.utf8_lower(names.name(rng, n)), pa.compute.utf8_lower(names.name(rng, n)), ".example")
     model = choose(rng, [5, 3, 2], n)
     return Accounts(
-        kind=pa.repeat(pa.scalar(kind or stage.name), n),
+        kind=pa.repeat(pa.scalar(kind or stage.kind or stage.name), n),
         account_id=random_ids(rng, n, "acc_"),
         keys=random_ids(rng, n * keys_each, "key_"),
         keys_each=keys_each,

@@ -155,7 +155,7 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "reasoning_out": pa.nulls(n, pa.list_(pa.string())),
         "label": pa.repeat(pa.scalar(asked.label), n),
         "campaign": pa.repeat(pa.scalar(asked.campaign, pa.string()), n),
-        "population": pa.repeat(pa.scalar(stage.name), n),
+        "population": pa.repeat(pa.scalar(stage.kind or stage.name), n),
         "trajectory": pa.array(trajectory),
     }
     return pa.table(columns, schema=BLOCK)

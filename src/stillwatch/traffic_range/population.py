@@ -20,7 +20,7 @@ Play = Callable[[Stage], Iterator[Part]]
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What the truth says of a campaign. network: on which it runs."""
+    """What the truth says of a campaign, where its world does not say otherwise."""
 
     operator: str
     targets: tuple[str, ...]

@@ -42,7 +42,11 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One population's place in a world. n: its accounts. seed: the world's; options: what its world set."""
+    """One population's place in a world.
+
+    name: what its world calls it.  n: its accounts.  seed: the world's.  options: what its world set.
+    kind: the population's own name.  dials: evasions (`evasions.DIALS`).  host: whose accounts it runs on, if not own.
+    """
 
     name: str
     n: int
@@ -50,6 +54,9 @@ class Stage:
     calendar: Calendar
     addresses: AddressPlan
     options: dict[str, float] = field(default_factory=dict)
+    kind: str = ""
+    dials: dict[str, float] = field(default_factory=dict)
+    host: Stage | None = None
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Dice of this population for one purpose: the same whatever else the world holds."""
@@ -59,6 +66,10 @@ class Stage:
     def option(self, name: str, default: float) -> float:
         """A number that the world may have set."""
         return self.options.get(name, default)
+
+    def dial(self, name: str) -> float:
+        """How far an evasion is turned up, from 0 to 1."""
+        return self.dials.get(name, 0.0)
 
     def parts(self, size: int = 4000) -> Iterator[tuple[int, int, np.random.Generator]]:
         """The accounts in parts that fit in memory: (first, number, dice)."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stillwatch.errors import UsageError
+from stillwatch.traffic_range.population import Campaign, populations
 from stillwatch.traffic_range.stage import DAY, HOUR, Calendar
 
 _MONDAY = int(datetime(2026, 2, 2, tzinfo=UTC).timestamp()) * 1_000_000
@@ -13,11 +14,36 @@ _MONDAY = int(datetime(2026, 2, 2, tzinfo=UTC).timestamp()) * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """A population in a world. accounts: how many at scale 1; options: what it lets a world set."""
+    """A population in a world.
+
+    accounts: how many at scale 1, and never fewer than `least`.  options: what it lets a world set, its volume first of
+    all.  dials: evasions, from 0 to 1 (`evasions.DIALS`).  name: of a campaign or crowd, where a world has several of
+    one kind.  operator, targets: of a campaign, where they are not the population's.  on: the name of the entry above
+    on whose accounts it runs, if it opens none.
+    """
 
     population: str
     accounts: int
     options: dict[str, float] = field(default_factory=dict)
+    dials: dict[str, float] = field(default_factory=dict)
+    name: str = ""
+    operator: str = ""
+    targets: tuple[str, ...] = ()
+    on: str = ""
+    least: int = 1
+
+    @property
+    def called(self) -> str:
+        """What its world calls it."""
+        return self.name or self.population
+
+    @property
+    def campaign(self) -> Campaign | None:
+        """What the truth says of it as a campaign; none for honest populations."""
+        found = populations()[self.population].campaign
+        if found is None:
+            return None
+        return Campaign(self.operator or found.operator, self.targets or found.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +54,18 @@ class World:
     title: str
     calendar: Calendar
     cast: tuple[Cast, ...]
+
+    def entry(self, name: str) -> Cast:
+        """The entry of a name. Raises: UsageError where there is none."""
+        for cast in self.cast:
+            if cast.called == name:
+                return cast
+        raise UsageError(f"world {self.name!r} has nothing called {name!r}")
+
+    def evading(self, dials: dict[str, float]) -> World:
+        """This world with its campaigns' dials set: those that are named, on every campaign."""
+        cast = [one if one.campaign is None else replace(one, dials=one.dials | dials) for one in self.cast]
+        return replace(self, cast=tuple(cast)) if dials else self
 
 
 _THREE_WEEKS = Calendar(

@@ -87,15 +87,17 @@ def write_world(
     days = _Days(work / ".days", world)
     registry: list[pa.Table] = []
     truths: list[pa.Table] = []
-    sizes = {}
+    sizes, volumes = {}, {}
     for cast in world.cast:
-        n_before = written.accounts
+        n_accounts, n_exchanges = 0, days.n
         for table, truth in _play(world, cast, seed, scale, days):
-            registry.append(table)
+            if not cast.on:
+                registry.append(table)
+                written.accounts += len(table)
             truths.append(truth)
-            written.accounts += len(table)
-        sizes[cast.population] = written.accounts - n_before
-        say(f"{cast.population}: {sizes[cast.population]:,} accounts")
+            n_accounts += len(table)
+        sizes[cast.called], volumes[cast.called] = n_accounts, days.n - n_exchanges
+        say(f"{cast.called}: {n_accounts:,} accounts")
     days.close()
     _write_accounts(work, registry, truths, world)
     with _Logs(work, writer) as sink:
@@ -122,10 +124,14 @@ def write_world(
         "labels": dict(sorted(written.by_label.items())),
         "populations": [
             {
-                "name": cast.population,
+                "name": cast.called,
+                "population": cast.population,
                 "what": populations()[cast.population].title,
-                "accounts": sizes[cast.population],
-                "exchanges": written.by_population[cast.population],
+                "accounts": sizes[cast.called],
+                "exchanges": volumes[cast.called],
+                **({"on": cast.on} if cast.on else {}),
+                **({"options": cast.options} if cast.options else {}),
+                **({"dials": cast.dials} if cast.dials else {}),
             }
             for cast in world.cast
         ],
@@ -138,15 +144,14 @@ def write_world(
 
 def _play(world: World, cast: Cast, seed: int, scale: float, days: _Days) -> Iterator[tuple[pa.Table, pa.Table]]:
     """(registry rows, truth of accounts) of a population's parts; its exchanges go to their days."""
-    stage = Stage(
-        cast.population, max(1, round(cast.accounts * scale)), seed, world.calendar, AddressPlan(), cast.options
-    )
+    stage = _stage(world, cast, seed, scale)
     for accounts, blocks in populations()[cast.population].play(stage):
         for block in blocks:
             days.put(block)
         truth = {
             "account_id": accounts.account_id,
-            "kind": accounts.kind,
+            # Accounts that another population opened have its kind.
+            "kind": pa.nulls(len(accounts), pa.string()) if cast.on else accounts.kind,
             "network": accounts.network,
             "campaign": accounts.campaign,
             "role": accounts.role,
@@ -154,22 +159,39 @@ def _play(world: World, cast: Cast, seed: int, scale: float, days: _Days) -> Ite
         yield accounts.registry(), pa.table(truth)
 
 
+def _stage(world: World, cast: Cast, seed: int, scale: float) -> Stage:
+    host = _stage(world, world.entry(cast.on), seed, scale) if cast.on else None
+    n = max(cast.least, round(cast.accounts * scale))
+    return Stage(
+        cast.called,
+        n if host is None else min(n, host.n),
+        seed,
+        world.calendar,
+        AddressPlan(),
+        cast.options,
+        kind=cast.population,
+        dials=cast.dials,
+        host=host,
+    )
+
+
 def _write_accounts(out: Path, registry: list[pa.Table], truths: list[pa.Table], world: World) -> None:
     table = pa.concat_tables(registry).sort_by("account_id")
     pq.write_table(table.cast(schema.ACCOUNT), out / "accounts.parquet")
-    truth = pa.concat_tables(truths).sort_by("account_id")
+    truth = pa.concat_tables(truths).sort_by([("account_id", "ascending"), ("campaign", "ascending")])
     member = truth.filter(truth["network"].is_valid())
+    own = truth.filter(truth["kind"].is_valid())
     agent = truth.filter(truth["campaign"].is_valid())
     runs = member.filter(member["campaign"].is_valid()).group_by(["campaign", "network"]).aggregate([])
-    played = [(cast.population, populations()[cast.population].campaign) for cast in world.cast]
+    played = [(cast.called, cast.campaign) for cast in world.cast]
     campaigns = [
         {"campaign": name, "operator": campaign.operator, "targets": list(campaign.targets)}
         for name, campaign in played
         if campaign is not None
     ]
     tables = {
-        "accounts": truth.select(["account_id", "kind"]),
-        "account_network": member.select(["account_id", "network"]),
+        "accounts": own.select(["account_id", "kind"]),
+        "account_network": member.group_by(["account_id", "network"], use_threads=False).aggregate([]),
         "account_campaign": agent.select(["account_id", "campaign", "role"]),
         "campaigns": pa.Table.from_pylist(campaigns, _TABLES["campaigns"]).sort_by("campaign"),
         "campaign_network": runs.select(["campaign", "network"]).sort_by(
@@ -181,14 +203,16 @@ def _write_accounts(out: Path, registry: list[pa.Table], truths: list[pa.Table],
 
 
 class _Days:
-    """Blocks put aside by day, uncompressed."""
+    """Blocks put aside by day, uncompressed. n: exchanges so far."""
 
     def __init__(self, folder: Path, world: World):
         self._folder, self._start, self._n = folder, world.calendar.start, world.calendar.days
         self._files: dict[int, pa.ipc.RecordBatchFileWriter] = {}
+        self.n = 0
 
     def put(self, block: pa.Table) -> None:
         """Put a block's exchanges to their days; retries after the last midnight stay with the last day."""
+        self.n += len(block)
         at = block["requested_at"].cast(pa.int64()).to_numpy()
         day = np.clip((at - self._start) // DAY, 0, self._n - 1)
         order = np.argsort(day, kind="stable")
