@@ -5,10 +5,11 @@ A mould is drawn sentence by sentence from the same rules for everybody; a famil
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.traffic_range.grammar import Grammar, Ints, by_key, join
@@ -197,13 +198,95 @@ def own_moulds(rng: np.random.Generator, tasks: Ints, topic: Ints) -> Moulds:
 
 def family(rng: np.random.Generator, task: str, n: int, *, redrawn: float = 0.35, in_system: bool = False) -> Moulds:
     """Variations of one mould: each redraws a share of its sentences and keeps the rest word for word."""
-    topic = np.full(n, rng.integers(0, 24))
+    return drafts(rng, task, n, redrawn=redrawn, in_system=in_system).moulds()
+
+
+MOULD = ("m_role", "m_task", "m_rule", "m_rule", "m_rule", "m_rule", "m_format", "m_lead", "m_end")
+"""The sentences of a family's moulds; `m_task` stands for that of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Moulds in the making, one a row, sentence by sentence, so that they can be worded anew.
+
+    rules: what each column of sentences is drawn from.  apart: whether a mould stands in the system prompt.
+    bare: and nothing of it in the prompt.
+    """
+
+    task: Ints
+    topic: Ints
+    rules: tuple[str, ...]
+    sentences: tuple[pa.StringArray, ...]
+    apart: npt.NDArray[np.bool_]
+    bare: npt.NDArray[np.bool_]
+
+    def moulds(self) -> Moulds:
+        """The moulds that are made of these sentences, the last two being those next to the slot."""
+        return _put(self.task, list(self.sentences), self.apart, self.bare)
+
+    def text(self) -> pa.StringArray:
+        """All sentences of a draft, one behind the other."""
+        n = len(self.task)
+        return join(*[part for one in self.sentences for part in (one, pa.repeat(pa.scalar(" "), n))][:-1])
+
+    def take(self, which: Ints) -> Drafts:
+        """The drafts that `which` names, a row each."""
+        rows = pa.array(which)
+        return Drafts(
+            self.task[which],
+            self.topic[which],
+            self.rules,
+            tuple(one.take(rows) for one in self.sentences),
+            self.apart[which],
+            self.bare[which],
+        )
+
+    def worded(self, rng: np.random.Generator, share: float) -> Drafts:
+        """The same drafts with a share of the sentences of each drawn anew from the rules that they came from."""
+        columns = []
+        for rule, column in zip(self.rules, self.sentences, strict=True):
+            new = np.flatnonzero(rng.random(len(column)) < share)
+            old = np.setdiff1d(np.arange(len(column)), new)
+            place = np.empty(len(column), np.int64)
+            place[np.concatenate([old, new])] = np.arange(len(column))
+            drawn = _drawn(rng, rule, self.task[new], self.topic[new])
+            columns.append(pa.concat_arrays([column.take(pa.array(old)), drawn]).take(pa.array(place)))
+        return replace(self, sentences=tuple(columns))
+
+
+def drafts(
+    rng: np.random.Generator,
+    task: str,
+    n: int,
+    *,
+    redrawn: float = 0.35,
+    in_system: bool = False,
+    rules: tuple[str, ...] = MOULD,
+) -> Drafts:
+    """n variations of one mould: each redraws a share of the first one's sentences and keeps the rest."""
+    tasks, topic = np.full(n, TASKS.index(task)), np.full(n, rng.integers(0, 24))
     sentences = []
-    for column in _sentences(rng, np.full(n, TASKS.index(task)), topic, 4):
+    for column in [_drawn(rng, rule, tasks, topic) for rule in rules]:
         kept = np.where(rng.random(n) < redrawn, np.arange(n), 0)
         sentences.append(column.take(pa.array(kept)))
-    inside = np.arange(n) if in_system else np.array([], np.int64)
-    return _assemble(rng, np.full(n, TASKS.index(task)), sentences, inside)
+    apart = np.full(n, in_system)
+    return Drafts(tasks, topic, rules, tuple(sentences), apart, apart & (rng.random(n) < 0.4))
+
+
+def all_drafts(parts: Sequence[Drafts]) -> Drafts:
+    """Several drafts of the same rules, one behind the other."""
+    return Drafts(
+        np.concatenate([one.task for one in parts]),
+        np.concatenate([one.topic for one in parts]),
+        parts[0].rules,
+        tuple(pa.concat_arrays(list(columns)) for columns in zip(*(one.sentences for one in parts), strict=True)),
+        np.concatenate([one.apart for one in parts]),
+        np.concatenate([one.bare for one in parts]),
+    )
+
+
+def _drawn(rng: np.random.Generator, rule: str, tasks: Ints, topic: Ints) -> pa.StringArray:
+    return _of_tasks(rng, tasks, topic) if rule == "m_task" else MOULDS.expand(rule, rng, len(tasks), topic)
 
 
 def _sentences(rng: np.random.Generator, tasks: Ints, topic: Ints, n_rules: int) -> list[pa.StringArray]:
@@ -229,13 +312,20 @@ def _of_tasks(rng: np.random.Generator, tasks: Ints, topic: Ints) -> pa.StringAr
 
 def _assemble(rng: np.random.Generator, tasks: Ints, sentences: list[pa.StringArray], in_system: Ints) -> Moulds:
     n = len(tasks)
+    apart = np.zeros(n, bool)
+    apart[in_system] = True
+    return _put(tasks, sentences, apart, apart & (rng.random(n) < 0.4))
+
+
+def _put(
+    tasks: Ints, sentences: list[pa.StringArray], apart: npt.NDArray[np.bool_], bare_: npt.NDArray[np.bool_]
+) -> Moulds:
+    n = len(tasks)
     *instructions, lead, end = sentences
     text = join(*[part for one in instructions for part in (one, pa.repeat(pa.scalar(" "), n))][:-1])
     newline, none = pa.repeat(pa.scalar("\n"), n), pa.repeat(pa.scalar(""), n)
-    apart = np.zeros(n, bool)
-    apart[in_system] = True
     mask = pa.array(apart)
-    bare = pa.array(apart & (rng.random(n) < 0.4))
+    bare = pa.array(bare_)
     in_prompt = join(text, newline, newline, lead, newline)
     short = pa.compute.if_else(bare, none, join(lead, newline))
     return Moulds(
