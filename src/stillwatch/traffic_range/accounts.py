@@ -68,6 +68,28 @@ class Accounts:
         """The same accounts with some columns otherwise."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def take(self, rows: Ints) -> Accounts:
+        """Some of the accounts, in the order of their row numbers."""
+        index = pa.array(rows)
+        keys = pa.array((rows[:, None] * self.keys_each + np.arange(self.keys_each)).ravel())
+        each = self.addresses.each
+        seats = (rows[:, None] * each + np.arange(each)).ravel()
+        moved = {
+            "keys": self.keys.take(keys),
+            "keys_each": self.keys_each,
+            "addresses": Addresses(
+                each,
+                self.addresses.ip.take(pa.array(seats)),
+                self.addresses.asn[seats],
+                self.addresses.country[seats],
+            ),
+        }
+        for name in self.__slots__:
+            if name not in moved:
+                column = getattr(self, name)
+                moved[name] = column[rows] if isinstance(column, np.ndarray) else column.take(index)
+        return self.but(**moved)
+
     def until(self, calendar: Calendar) -> tuple[Ints, Ints]:
         """From when to when each account can send requests within the world."""
         return np.maximum(self.created + HOUR // 4, calendar.start), np.minimum(self.closed, calendar.end)

@@ -83,11 +83,13 @@ def pour(
     label: str = "honest",
     campaign: str | None = None,
     end_user: pa.StringArray | None = None,
+    owners: np.random.Generator | None = None,
 ) -> pa.Table:
     """Single requests of programs: a slot poured into a mould.
 
     which: each exchange's mould.  slot: made up to the mould's task where it is not given.  topic: of each exchange;
-    the account's own where it is not given.  greedy: factor on the length of answers.
+    the account's own where it is not given.  greedy: factor on the length of answers.  owners: dice for what the
+    moulds' owners set, where the same moulds are poured in several blocks.
     """
     task = moulds.task[which]
     about = accounts.topic[who] if topic is None else topic
@@ -98,8 +100,9 @@ def pour(
             own = np.setdiff1d(np.arange(len(who)), foreign)
             words = write("message", rng, accounts.language[who][foreign], about[foreign])
             slot = together(len(who), (own, slot.take(pa.array(own))), (foreign, words))
-    limit, temperature = settings(rng, moulds.task, greedy)
-    sets = tool_sets(rng, len(moulds.task), 2, 9)
+    owners = rng if owners is None else owners
+    limit, temperature = settings(owners, moulds.task, greedy)
+    sets = tool_sets(owners, len(moulds.task), 2, 9)
     offered = [one if task_ in AGENTIC else None for one, task_ in zip(sets, moulds.task.tolist(), strict=True)]
     asked = Asked(
         who=who,

@@ -54,7 +54,7 @@ def sessions(
     who, on = np.nonzero(count)
     times = count[who, on]
     who, on = np.repeat(who, times), np.repeat(on, times)
-    at = calendar.start + on * DAY + ((_hour(rng, hours, len(who)) - accounts.zone[who]) * HOUR).astype(np.int64)
+    at = calendar.start + on * DAY + ((hour_of_day(rng, hours, len(who)) - accounts.zone[who]) * HOUR).astype(np.int64)
     # Local days do not begin at UTC's midnight: what falls out at one end comes in at the other.
     at = calendar.start + (at - calendar.start) % (calendar.days * DAY)
     keep = (at >= start[who]) & (at < end[who])
@@ -90,7 +90,8 @@ def _unlike(rng: np.random.Generator, spread: float, shape: tuple[int, ...]) -> 
     return rng.gamma(1 / spread, spread, shape)
 
 
-def _hour(rng: np.random.Generator, hours: str, n: int) -> npt.NDArray[np.float64]:
+def hour_of_day(rng: np.random.Generator, hours: str, n: int) -> npt.NDArray[np.float64]:
+    """n hours of the day, local time, with fractions, by one of the curves of `HOURS`."""
     shares = np.array(HOURS[hours])
     hour = np.searchsorted(np.cumsum(shares) / shares.sum(), rng.random(n), side="right")
     return np.minimum(hour, 23) + rng.random(n)
