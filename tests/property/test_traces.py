@@ -1,4 +1,4 @@
-"""Traces of any shape, in any order, told by spans, events or both: each call to a model is one exchange."""
+"""Traces of any shape, in any order and files, told by spans, events or both: each call to a model is one exchange."""
 
 from __future__ import annotations
 
@@ -94,13 +94,20 @@ def test_each_call_is_one_exchange_of_the_nearest_user(data: st.DataObject) -> N
         assert above is not None
         expected[f"{TRACE}-{i + 1:016x}"] = (users[above], f"question {i}", 9)
     parts = data.draw(st.permutations(parts))
+    # One call is always there, so that there is an exchange.
+    parts.append(("span", record("call", 99, None, "sure")))
+    files = {"telemetry": parts}
+    if data.draw(st.booleans(), label="traces and logs apart"):
+        first, second = data.draw(st.permutations(["1", "2"]))
+        logs = [one for one in parts if one[0] == "log"]
+        files = {first: [one for one in parts if one[0] == "span"], second: logs[::2], f"{second}-more": logs[1::2]}
+    size = data.draw(st.integers(1, 8))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "telemetry.jsonl"
-        # One call is always there, so that the file holds an exchange.
-        sure = [("span", record("call", 99, None, "sure"))]
-        documents = exports([*parts, *sure], data.draw(st.integers(1, 8)))
-        path.write_text("".join(json.dumps(one) + "\n" for one in documents))
-        outcome = read(path, format="otel", now=NOW)
+        for name, told_in in files.items():
+            if told_in:
+                text = "".join(json.dumps(one) + "\n" for one in exports(told_in, size))
+                (Path(folder) / f"{name}.jsonl").write_text(text)
+        outcome = read(folder, format="otel", now=NOW)
     assert outcome.reasons == []
     assert outcome.n_duplicates == 0
     rows = {row["exchange_id"]: row for row in outcome.table.to_pylist() if row["account_id"] != "sure"}

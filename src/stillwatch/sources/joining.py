@@ -7,7 +7,7 @@ What a record tells of those below it (who the user of a trace is) is remembered
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -31,14 +31,15 @@ class Link:
 
     key: what the row is about; rows of one key and different parts are one exchange.  part: which part it is.
     above: key of the record whose facts hold for this one too.  facts_only: the row is no exchange, it tells facts.
-    repeats: rows of this part add messages to each other.  otherwise: columns that are used where no part has them.
+    piece: the row is but a piece of an exchange: the same part again is left out, and is no second exchange.
+    otherwise: columns that are used where no part has them.
     """
 
     key: str | None
     part: str = ""
     above: str | None = None
     facts_only: bool = False
-    repeats: bool = False
+    piece: bool = False
     otherwise: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,11 +58,22 @@ class Held:
 
 
 class Join:
-    """Puts parts together. One for all logs of a format in a run, emptied at the end of each place."""
+    """Puts parts together. One for all logs of a format in a run, emptied at the end of each place.
+
+    gathered: gives what other places tell of a call.  whole: whether rows come out finished; else as their parts were,
+    for `finish` at another time.
+    """
 
     def __init__(
-        self, window_rows: int = WINDOW_ROWS, window_bytes: int = WINDOW_BYTES, remembered: int = REMEMBERED
+        self,
+        window_rows: int = WINDOW_ROWS,
+        window_bytes: int = WINDOW_BYTES,
+        remembered: int = REMEMBERED,
+        *,
+        gathered: Callable[[str | None], Held | None] | None = None,
+        whole: bool = True,
     ) -> None:
+        self._gathered, self._whole = gathered, whole
         self._window_rows, self._window_bytes, self._remembered = window_rows, window_bytes, remembered
         self._held: deque[Held] = deque()
         self._by_key: dict[str, Held] = {}
@@ -78,12 +90,11 @@ class Join:
         if link.facts_only:
             return
         known = None if link.key is None else self._by_key.get(link.key)
-        if known is not None and (link.repeats or link.part not in known.parts):
-            _merge(known, row, link)
-            known.size += size
+        held = Held(row, line, raw, size, link.key, link.above, {link.part}, dict(link.otherwise))
+        if known is not None and link.part not in known.parts:
+            _merge(known, held)
             self._n_bytes += size
-        else:
-            held = Held(row, line, raw, size, link.key, link.above, {link.part}, dict(link.otherwise))
+        elif known is None or not link.piece:
             self._held.append(held)
             self._n_bytes += size
             if link.key is not None:
@@ -114,15 +125,24 @@ class Join:
         self._n_bytes -= held.size
         if held.key is not None and self._by_key.get(held.key) is held:
             del self._by_key[held.key]
+        if not self._whole:
+            return held
+        elsewhere = None if self._gathered is None else self._gathered(held.key)
+        if elsewhere is not None and not elsewhere.parts <= held.parts:
+            _merge(held, elsewhere)
+        return self.finish(held)
+
+    def finish(self, held: Held) -> Held:
+        """The row with all that records above it say, and what is used where no part has it."""
         self._fill_from_above(held)
         _fill(held.row, held.otherwise)
         return held
 
     def _remember(self, link: Link, row: dict[str, Any]) -> None:
-        at = _number(link.key)
+        at = number_of(link.key)
         if at is None:
             return
-        above = _number(link.above)
+        above = number_of(link.above)
         facts = {name: value for name, value in row.items() if value is not None} if link.facts_only else None
         if above is None and not facts:
             return
@@ -135,9 +155,9 @@ class Join:
             del self._facts[next(iter(self._facts))]
 
     def _fill_from_above(self, held: Held) -> None:
-        at = _number(held.key)
+        at = number_of(held.key)
         if at is None or at not in self._facts:
-            at = _number(held.above)
+            at = number_of(held.above)
         for _ in range(MOST_STEPS):
             if at is None:
                 return
@@ -147,14 +167,26 @@ class Join:
             at = above
 
 
-def _merge(known: Held, row: dict[str, Any], link: Link) -> None:
-    more = row.pop("more_messages", None)
+def fold(parts: Sequence[Held]) -> Held | None:
+    """Parts of one call as one, in their order; a part that came twice counts once. None of nothing."""
+    if not parts:
+        return None
+    first, *others = parts
+    for other in others:
+        if not other.parts <= first.parts:
+            _merge(first, other)
+    return first
+
+
+def _merge(known: Held, other: Held) -> None:
+    more = other.row.pop("more_messages", None)
     if more:
         known.row["more_messages"] = [*known.row.get("more_messages", ()), *more]
-    _fill(known.row, row)
-    known.parts.add(link.part)
-    _fill(known.otherwise, link.otherwise)
-    known.above = known.above or link.above
+    _fill(known.row, other.row)
+    known.parts |= other.parts
+    _fill(known.otherwise, other.otherwise)
+    known.above = known.above or other.above
+    known.size += other.size
 
 
 def _fill(row: dict[str, Any], more: dict[str, Any]) -> None:
@@ -165,5 +197,8 @@ def _fill(row: dict[str, Any], more: dict[str, Any]) -> None:
             row[name] = value
 
 
-def _number(key: str | None) -> int | None:
-    return None if key is None else int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")
+def number_of(key: str | None) -> int | None:
+    """64 signed bits of a key: what is held of it where there are many. None of none."""
+    if key is None:
+        return None
+    return int.from_bytes(blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True)

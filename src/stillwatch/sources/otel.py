@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
+from zlib import crc32
+
+import msgspec
 
 from stillwatch.errors import BadRecord
 from stillwatch.sources.envelope import decoded
@@ -75,8 +78,12 @@ _SHORT_ID = re.compile(r"^(?:chat)?cmpl-\d{1,6}$")
 """A local server's random number: a log of a day repeats it."""
 
 NO_ACCOUNT = "names no account: set user.id on the span of the call, or on one above it"
-NO_CALL = "is a message of a call that does not stand near it in this file: export spans, or whole calls as events"
-NO_SPAN = "is the event of a call whose span, which names the account, does not stand near it: give both one exporter"
+NO_CALL = (
+    "is a message of a call whose span is neither near it nor in another file: export spans, or whole calls as events"
+)
+NO_SPAN = (
+    "is the event of a call whose span, which names the account, is neither near it nor in another file: export both"
+)
 
 _AROUND = frozenset(("workflow", "task", "agent", "tool"))
 
@@ -240,7 +247,7 @@ def _of_log(record: Record) -> Iterator[Row]:
         if record.key is not None:
             # Of a call's many records each tells a part; the span, or the event of the whole call, tells the rest.
             row = {**identity(record.attributes), **row}
-            yield {**row, "link": Link(record.key, "content", repeats=True, otherwise=otherwise)}
+            yield {**row, "link": Link(record.key, _part(record), piece=True, otherwise=otherwise)}
             return
         yield {**row, "link": Link(None, otherwise=otherwise)}
         return
@@ -256,6 +263,11 @@ def _of_log(record: Record) -> Iterator[Row]:
             row["status"] = code
         otherwise["no_account"] = NO_SPAN
         yield {**row, "link": Link(record.key, "details", otherwise=otherwise)}
+
+
+def _part(record: Record) -> str:
+    """What tells a log record from the others of its call: an export that was retried brings the same ones again."""
+    return f"{record.name} {crc32(msgspec.json.encode((record.at, record.attributes, record.body))):x}"
 
 
 def _call(record: Record, attributes: Attributes) -> Row:

@@ -64,6 +64,10 @@ class Quarantine:
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[tuple[str, int, str, str | None]] = []
 
+    def another(self) -> Quarantine:
+        """An empty one with the same rules."""
+        return Quarantine(exemplars=self._keep_raw)
+
     def add(self, source: str, line: int, reason: str, raw: bytes | str | None = None) -> None:
         """Put one record aside. line 0 stands for the file as a whole."""
         keep = raw is not None and self._keep_raw and self.n < RAW_KEPT

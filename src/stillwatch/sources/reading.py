@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.address_database import AddressDatabase
+from stillwatch.sources.event_files import FORMAT as TOLD_APART
+from stillwatch.sources.event_files import EventFiles, read_event_files
 from stillwatch.sources.guess import format_named
 from stillwatch.sources.joining import Join
 from stillwatch.sources.messages import DEFAULT_KEY
@@ -115,29 +118,37 @@ def read_logs(
     sources = SourceList()
     start = resume or Resume()
     anchors = Anchors(start, quarantine, private=options.pseudonymise is not None)
+    with closing(read_event_files(places, fmt, options.key, quarantine)) as events:
+        if events.store is not None:
+            # What spans took from other files is not known in a later run: that begins at the beginning.
+            anchors.joins[TOLD_APART] = events.join()
+            places = [
+                *(one for one in places if not events.holds(one)),
+                *(one for one in places if events.holds(one)),
+            ]
 
-    def read(place: Place) -> Iterator[tuple[int, Part]]:
-        number = sources.add(place.name)
-        if number < start.anchor.source:
-            sources.formats[number] = start.formats[number]
-            return
-        begin = start.anchor.point if number == start.anchor.source else None
-        if resume is not None and begin is None:
-            anchors.pass_start(number)
-        yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, begin)
+        def read(place: Place) -> Iterator[tuple[int, Part]]:
+            number = sources.add(place.name)
+            if number < start.anchor.source:
+                sources.formats[number] = start.formats[number]
+                return
+            begin = start.anchor.point if number == start.anchor.source else None
+            if resume is not None and begin is None and events.store is None:
+                anchors.pass_start(number)
+            yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, begin, events)
 
-    parts = itertools.chain.from_iterable(read(place) for place in places)
-    n_rows = 0
-    left_out = anchors.left_out
-    stream = _finished(parts, sources, joiner, options, quarantine, anchors, start.after)
-    for rows in _batched(stream, options.batch_rows, start.after):
-        n_rows += rows.batch.num_rows
-        yield rows
-    for reason, count in sorted(left_out.items()):
-        rows_said = "1 row" if count == 1 else f"{count:,} rows"
-        say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
-    if n_rows == 0 and start.after < 0:
-        raise _nothing_readable(places, quarantine)
+        parts = itertools.chain.from_iterable(read(place) for place in places)
+        n_rows = 0
+        left_out = anchors.left_out
+        stream = _finished(parts, sources, joiner, options, quarantine, anchors, start.after)
+        for rows in _batched(stream, options.batch_rows, start.after):
+            n_rows += rows.batch.num_rows
+            yield rows
+        for reason, count in sorted(left_out.items()):
+            rows_said = "1 row" if count == 1 else f"{count:,} rows"
+            say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
+        if n_rows == 0 and start.after < 0:
+            raise _nothing_readable(places, quarantine)
 
 
 def _chosen(name: str | None, options: ReadOptions) -> Format | None:
@@ -164,12 +175,16 @@ def _read_place(
     say: Callable[[str], None],
     joins: dict[str, Join],
     begin: Point | None,
+    events: EventFiles,
 ) -> Iterator[tuple[int, Part]]:
     def settle(chosen: Format, guessed: bool) -> None:
         sources.formats[number] = chosen.name
         if guessed:
             say(f"{place.name}: read as {chosen.name} ({chosen.title})")
 
+    if events.holds(place):
+        yield from ((number, part) for part in events.read_rest(place, quarantine, say, settle, joins))
+        return
     reader = Reader(place, fmt, options.key, quarantine, say, settle, joins, begin=begin)
     if place.kind == "postgres":
         parts: Iterable[Part] = read_postgres(reader)

@@ -71,6 +71,7 @@ class Reader:
     settle: told the format, and whether it was guessed.  joins: what the run's joined formats remember, by name.
     notes: sentences about the place, each with the number of records that it holds for; `finish` says them.
     begin: a point that a part of this place had in an earlier run: the parts from there on are wanted.
+    gather: takes the rows of a joined format in place of parts.
     """
 
     place: Place
@@ -83,6 +84,7 @@ class Reader:
     notes: Counter[str] = field(default_factory=Counter)
     n_without: int = 0
     begin: Point | None = None
+    gather: Callable[[Held], None] | None = None
 
     def finish(self) -> None:
         """Say what a person should know of the place, now that all of it was read."""
@@ -132,6 +134,16 @@ def read_documents(reader: Reader, documents: Iterable[tuple[int, dict[str, Any]
     collector = _Collector(reader)
     for line, document in documents:
         collector.add(Piece(line, b""), document)
+        if collector.full():
+            yield collector.take()
+    yield from collector.end()
+
+
+def read_held(reader: Reader, held: Iterable[Held]) -> Iterator[Part]:
+    """The parts of rows that were gathered before, in the reader's format."""
+    collector = _Collector(reader)
+    for one in held:
+        collector.finish(one)
         if collector.full():
             yield collector.take()
     yield from collector.end()
@@ -235,6 +247,7 @@ class _Collector:
         self._raws: list[bytes] = []
         self._n_bytes = 0
         self._join = reader.joins.setdefault(self._fmt.name, Join()) if self._fmt.joined else None
+        self._hold = reader.gather or self._complete
 
     def add(self, piece: Piece, document: dict[str, Any]) -> None:
         """Parse one document; what it lacks or breaks goes to quarantine."""
@@ -263,8 +276,15 @@ class _Collector:
                 self._keep(row, piece.line, raw)
             else:
                 for held in self._join.feed(row, piece.line, raw, n_bytes // len(rows)):
-                    self._complete(held)
+                    self._hold(held)
         self._n_bytes += n_bytes
+
+    def finish(self, held: Held) -> None:
+        """Take in a row that was gathered."""
+        if self._join is not None:
+            held = self._join.finish(held)
+        self._complete(held)
+        self._n_bytes += held.size
 
     def _complete(self, held: Held) -> None:
         """Keep a row whose parts are together, or put it aside."""
@@ -299,7 +319,8 @@ class _Collector:
         return f"is not as {self._fmt.name} has it: {_WRONG.get(type(error), 'is put together otherwise')}"
 
     def full(self) -> bool:
-        return len(self._rows) >= PART_ROWS or self._n_bytes >= PART_BYTES
+        """Whether what was gathered makes a part."""
+        return len(self._rows) >= PART_ROWS or (bool(self._rows) and self._n_bytes >= PART_BYTES)
 
     def take(self) -> Part:
         """The part gathered so far."""
@@ -313,7 +334,7 @@ class _Collector:
         """The last part."""
         if self._join is not None:
             for held in self._join.flush():
-                self._complete(held)
+                self._hold(held)
         if self._rows:
             yield self.take()
 

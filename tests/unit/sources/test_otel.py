@@ -434,12 +434,12 @@ def test_a_call_of_nobody_goes_to_quarantine_with_the_mend(tmp_path: Path) -> No
 
 
 def test_messages_without_their_call_are_one_record_aside(tmp_path: Path) -> None:
-    """Events of a call whose span is in another file are counted once, with the reason."""
+    """Events of a call whose span is nowhere are counted once, with the reason."""
     told = logs(*(event(name, {}, body, spanId="9" * 16) for name, body in old_events()))
     outcome = read_all(tmp_path, spans(span(NOW)), told)
     assert outcome.ids == [ANSWER_ID]
     assert [reason.partition(":")[0] for _, reason in outcome.reasons] == [
-        "is a message of a call that does not stand near it in this file"
+        "is a message of a call whose span is neither near it nor in another file"
     ]
 
 
@@ -477,6 +477,13 @@ def test_a_span_that_came_twice_is_a_duplicate(tmp_path: Path) -> None:
     """Retried exports, and a framework's span above the client's for the same answer, are kept once and counted."""
     outcome = read_all(tmp_path, spans(span(NOW)), spans(span(NOW)), spans(span(NOW, "f" * 16)))
     assert (outcome.table.num_rows, outcome.n_duplicates) == (3, 2)
+
+
+def test_messages_that_came_twice_count_once(tmp_path: Path) -> None:
+    """A batch of message events that was exported again adds no messages to the conversation, and no record."""
+    told = logs(*(event(name, {}, body) for name, body in old_events()))
+    once, twice = only(tmp_path, told, spans(span(NOW))), only(tmp_path, told, told, spans(span(NOW)))
+    assert once == twice
 
 
 def test_random_numbers_of_local_servers_are_no_ids(tmp_path: Path) -> None:

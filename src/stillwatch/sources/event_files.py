@@ -1,0 +1,295 @@
+"""Calls whose parts stand in different files: spans in one, log records with their messages in another.
+
+OpenTelemetry exports traces and logs apart. Files of log records are read first, and what they tell of calls is kept on
+disk, found by call; then the spans take what belongs to them, wherever it stood. What no span took comes out in the
+turn of its own file, which is after those of spans. In memory there are 17 bytes a call at the most.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from stillwatch.errors import OutputError
+from stillwatch.sources.joining import Held, Join, fold, number_of
+from stillwatch.sources.places import Place
+from stillwatch.sources.quarantine import Quarantine
+from stillwatch.sources.records import Part, Reader, read_held, read_json
+from stillwatch.sources.registry import Format
+from stillwatch.sources.streams import open_place, why_not
+
+FORMAT = "otel"
+"""The format of which the convention has log records."""
+
+RUN_ROWS = 4_000_000
+"""Places in the file that are sorted at a time, 16 bytes each."""
+
+UNMARKED = 8
+"""First files without a sign of OpenTelemetry, after which nobody looks at the others where no format is named."""
+
+_SPANS = re.compile(
+    rb'"(?:resourceSpans|resource_spans|batches|parent_id|parentSpanId|parent_span_id|attributes\.gen_ai[^"]*)"\s*:'
+)
+_EVENTS = re.compile(rb'"(?:resourceLogs|resource_logs|severity_number|severityNumber)"\s*:')
+_HEADER = struct.Struct("<IQ")
+"""Before each record: its size, and its number."""
+
+
+class EventStore:
+    """What log records tell of calls, in a file that nobody else sees and that a killed run leaves nothing of."""
+
+    def __init__(self, run_rows: int = RUN_ROWS) -> None:
+        self._run_rows = run_rows
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="stillwatch-")  # noqa: SIM115  closed by close
+        self._encoder, self._decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Held)
+        self._keys, self._offsets = array("q"), array("q")
+        self._runs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+        self._taken = bytearray()
+        self._end = 0
+
+    def add(self, held: Held) -> None:
+        """Keep what one record, or several near each other, tell of a call.
+
+        Raises: OutputError where the disk does not take it.
+        """
+        body = self._encoder.encode(held)
+        try:
+            self._file.write(_HEADER.pack(len(body), len(self._taken)))
+            self._file.write(body)
+        except OSError as error:
+            raise _cannot(error) from None
+        key = number_of(held.key)
+        if key is not None:
+            self._keys.append(key)
+            self._offsets.append(self._end)
+            if len(self._keys) >= self._run_rows:
+                self._end_run()
+        self._taken.append(0)
+        self._end += _HEADER.size + len(body)
+
+    def mark(self) -> tuple[int, int]:
+        """Where the next record will stand: the end of one file's records, and the beginning of the next one's."""
+        return self._end, len(self._taken)
+
+    def settle(self) -> None:
+        """Make what was added ready to be taken."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise _cannot(error) from None
+        self._end_run()
+
+    def take(self, key: str | None) -> Held | None:
+        """All that was kept of a call, as one; None where there is nothing.   Cost: a search in each run."""
+        wanted = number_of(key)
+        if wanted is None:
+            return None
+        offsets = [
+            int(offset)
+            for keys, places in self._runs
+            for offset in places[np.searchsorted(keys, wanted) : np.searchsorted(keys, wanted, "right")]
+        ]
+        found = []
+        for offset in sorted(offsets):
+            number, held = self._read(offset)
+            if held.key == key:
+                self._taken[number] = 1
+                found.append(held)
+        return fold(found)
+
+    def rest(self, begin: tuple[int, int], end: tuple[int, int]) -> Iterator[Held]:
+        """What nobody took between two marks, parts of one call as one, in order."""
+        offset, number = begin
+        while offset < end[0]:
+            size, number = _HEADER.unpack(os.pread(self._file.fileno(), _HEADER.size, offset))
+            if not self._taken[number]:
+                _, held = self._read(offset)
+                self._taken[number] = 1
+                whole = held if held.key is None else self.take(held.key)
+                if whole is not None:
+                    yield whole
+            offset += _HEADER.size + size
+
+    def close(self) -> None:
+        """Give the disk's space back."""
+        self._file.close()
+
+    def _read(self, offset: int) -> tuple[int, Held]:
+        size, number = _HEADER.unpack(os.pread(self._file.fileno(), _HEADER.size, offset))
+        return number, self._decoder.decode(os.pread(self._file.fileno(), size, offset + _HEADER.size))
+
+    def _end_run(self) -> None:
+        if not self._keys:
+            return
+        keys, offsets = (np.frombuffer(one, np.int64) for one in (self._keys, self._offsets))
+        order = np.lexsort((offsets, keys))
+        keys, offsets = keys[order], offsets[order]
+        if len(keys) >= self._run_rows:
+            # On disk, whence the system brings the pages that are asked for.
+            keys, offsets = _on_disk(keys), _on_disk(offsets)
+        self._runs.append((keys, offsets))
+        self._keys, self._offsets = array("q"), array("q")
+
+
+@dataclass(slots=True)
+class _Aside:
+    """One file of log records that was read beforehand."""
+
+    reader: Reader
+    said: list[str]
+    begin: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(slots=True)
+class EventFiles:
+    """The files of log records that were read beforehand, and what they told. Without any it holds nothing."""
+
+    store: EventStore | None = None
+    _aside: dict[Place, _Aside] = field(default_factory=dict)
+
+    def holds(self, place: Place) -> bool:
+        """Whether a place was read beforehand."""
+        return place in self._aside
+
+    def join(self) -> Join:
+        """A join whose spans take what was gathered."""
+        return Join(gathered=None if self.store is None else self.store.take)
+
+    def read_rest(
+        self,
+        place: Place,
+        quarantine: Quarantine,
+        say: Callable[[str], None],
+        settle: Callable[[Format, bool], None],
+        joins: dict[str, Join],
+    ) -> Iterator[Part]:
+        """What no span took of a place; what was said and put aside when it was read is said and put aside now."""
+        aside = self._aside[place]
+        reader = replace(aside.reader, quarantine=quarantine, say=say, settle=settle, joins=joins, gather=None)
+        if self.store is None or reader.fmt is None:
+            return
+        settle(reader.fmt, False)
+        for sentence in aside.said:
+            say(sentence)
+        quarantine.restore(aside.reader.quarantine.table())
+        yield from read_held(reader, self.store.rest(aside.begin, aside.end))
+        reader.finish()
+
+    def close(self) -> None:
+        """Give the disk's space back."""
+        if self.store is not None:
+            self.store.close()
+
+
+def read_event_files(places: Sequence[Place], fmt: Format | None, key: bytes, quarantine: Quarantine) -> EventFiles:
+    """What the files of log records among some places tell of calls, where there are files of spans beside them.
+
+    quarantine: whose rules hold; nothing is added to it before `read_rest`.
+    Raises: OutputError where the disk does not take it.   Cost: a look into each file, and reading those once.
+    """
+    files = EventFiles()
+    events = _event_places(places, fmt)
+    if not events:
+        return files
+    files.store = store = EventStore()
+    for place in events:
+        aside = _read(place, fmt, key, quarantine.another(), store)
+        if aside is not None:
+            files._aside[place] = aside
+    store.settle()
+    return files
+
+
+def _read(place: Place, fmt: Format | None, key: bytes, quarantine: Quarantine, store: EventStore) -> _Aside | None:
+    """A file whose rows are in the store now; None where it is of another format, which is read in its turn."""
+    said: list[str] = []
+
+    def settle(chosen: Format, guessed: bool) -> None:
+        if guessed:
+            said.append(f"{place.name}: read as {chosen.name} ({chosen.title})")
+        if chosen.name == FORMAT:
+            reader.gather = store.add
+
+    reader = Reader(place, fmt, key, quarantine, said.append, settle, {FORMAT: Join(whole=False)})
+    begin = store.mark()
+    try:
+        opened = open_place(place)
+    except OSError:
+        # Reading it in its turn gives the reason.
+        return None
+    try:
+        if opened.stream is not None:
+            for _ in read_json(reader, opened.stream):
+                return None
+    finally:
+        opened.close()
+    return None if reader.gather is None else _Aside(reader, said, begin, store.mark())
+
+
+def _event_places(places: Sequence[Place], fmt: Format | None) -> list[Place]:
+    """Files that begin with log records, where others begin with spans; else none."""
+    if len(places) < 2 or (fmt is not None and fmt.name != FORMAT):
+        return []
+    kinds: list[str] = []
+    for place in places:
+        kinds.append(_kind(place))
+        if fmt is None and len(kinds) >= UNMARKED and not any(kinds):
+            return []
+    return [place for place, kind in zip(places, kinds, strict=True) if kind == "events"] if "spans" in kinds else []
+
+
+def _kind(place: Place) -> str:
+    """`spans` or `events`, by what a file begins with; empty for anything else."""
+    if place.kind not in ("file", "s3"):
+        return ""
+    try:
+        opened = open_place(place)
+    except OSError:
+        return ""
+    try:
+        if opened.file is not None:
+            names = _columns(opened.file)
+            return "spans" if {"trace_id", "context.trace_id", "traceId"} & set(names) else ""
+        if opened.kind != "json" or opened.stream is None:
+            return ""
+        head = opened.stream.head
+        return "spans" if _SPANS.search(head) else "events" if _EVENTS.search(head) else ""
+    finally:
+        opened.close()
+
+
+def _columns(file: Any) -> Iterable[str]:
+    try:
+        return list(pq.read_schema(file).names)
+    except (OSError, ValueError):
+        return ()
+
+
+def _on_disk(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    try:
+        with tempfile.TemporaryFile(prefix="stillwatch-") as file:
+            values.tofile(file)
+            file.flush()
+            return np.memmap(file, np.int64, "r")
+    except OSError as error:
+        raise _cannot(error) from None
+
+
+def _cannot(error: OSError) -> OutputError:
+    return OutputError(
+        f"what log records say of calls cannot be kept on disk: {why_not(error)}",
+        source=tempfile.gettempdir(),
+        hint="make room there, or name another folder with TMPDIR",
+    )
