@@ -85,18 +85,23 @@ def test_a_prefix_is_read_recursively_with_its_compressions(bucket: tuple[str, A
     assert any("litellm" in word for word in said)
 
 
-def test_bedrock_logs_are_read_without_their_large_bodies(bucket: tuple[str, Any]) -> None:
-    """Of what Bedrock delivers only the log is read; bodies in data/ and its permission check are left aside."""
+def test_bedrock_logs_are_read_with_their_large_bodies(bucket: tuple[str, Any]) -> None:
+    """Of what Bedrock delivers the log is read, with bodies in data/ where a record of the same bucket names them."""
     name, put = bucket
     folder = "AWSLogs/123456789012/BedrockModelInvocationLogs"
     hour = f"{folder}/us-east-1/2026/03/01/12"
     put(f"{folder}/amazon-bedrock-logs-permission-check", b"")
-    put(f"{hour}/20260301T120000000Z_5b1d.json.gz", gzip.compress(lines(BEDROCK.write(exchanges("e", 20)))))
+    records = list(BEDROCK.write(exchanges("e", 20)))
+    for i, of, key in ((1, name, f"{hour}/data/e1_input.json.gz"), (2, name, f"{hour}/data/none"), (3, "other", "k")):
+        records[i]["input"] = {"inputBodyS3Path": f"s3://{of}/{key}", "inputTokenCount": 40_000}
+    put(f"{hour}/20260301T120000000Z_5b1d.json.gz", gzip.compress(lines(records)))
     put(f"{hour}/data/e1_input.json.gz", gzip.compress(b'{"messages": [{"role": "user", "content": "long"}]}'))
     ids, said, quarantine = read(f"s3://{name}/AWSLogs/")
     assert ids == sorted(f"e{i}" for i in range(20))
     assert quarantine.n == 0
-    assert any("1 large bodies" in word and "without text" in word for word in said)
+    assert any("1 large bodies" in word for word in said)
+    assert any("over 100 KB are not where the record says: kept without that text (1 records)" in one for one in said)
+    assert any("over 100 KB lie in another bucket than the log" in one for one in said)
 
 
 def test_one_object_and_a_pattern_are_read(bucket: tuple[str, Any]) -> None:

@@ -1,19 +1,21 @@
 """Amazon Bedrock's model invocation log, as it comes in S3 (gzip, one record a line) or out of CloudWatch.
 
 A record wraps the body that was sent, in the shape of the model's maker or of Converse, and the body that came back.
-Bodies over 100 KB are not in the record but in an object of their own (`inputBodyS3Path`): such an exchange comes
-without text. Addresses and user agents are not in this log at all: CloudTrail has them.
+Bodies over 100 KB are not in the record but in an object of their own (`inputBodyS3Path`), which is read from the
+log's bucket or its local copy; where it cannot be had, the exchange comes without text. Addresses and user agents are
+not in this log at all: CloudTrail has them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from stillwatch.errors import BadRecord
 from stillwatch.sources import anthropic, streamed
 from stillwatch.sources.chat_templates import prompt_messages
+from stillwatch.sources.documents import decode
 from stillwatch.sources.envelope import decoded, iso_time, without_nulls
 from stillwatch.sources.messages import (
     as_messages,
@@ -42,6 +44,9 @@ ERRORS = {
 TENANT_KEYS = ("account_id", "accountId", "tenant_id", "tenantId", "tenant", "customer_id", "customerId", "customer")
 USER_KEYS = ("end_user_id", "endUserId", "user_id", "userId", "user", "end_user", "endUser")
 SESSION_KEYS = ("session_id", "sessionId", "conversation_id", "conversationId", "traceId", "trace_id")
+_MISSING = "bodyMissing"
+"""Beside a body's address: why the body is not here."""
+
 _ROLE = re.compile(r"^(arn:[\w-]+:sts::\d*:assumed-role/.+)/([^/]+)$")
 _MADE_UP = re.compile(r"^(botocore-session-\d+|aws-sdk-[\w-]+|AWSCLI-Session|i-[0-9a-f]{8,}|\d+|[0-9a-f-]{20,})$")
 """Names that software gives to the sessions of a role: kept, each of them would be an account."""
@@ -57,6 +62,7 @@ def parse(document: Document) -> Iterator[Row]:
         raise BadRecord("is no record of Bedrock's model invocation log")
     logged_in, logged_out = _object(document.get("input")), _object(document.get("output"))
     request, answer = _object(logged_in.get("inputBodyJson")), _answer(logged_out.get("outputBodyJson"))
+    sides = (("input", logged_in), ("output", logged_out))
     metadata = _object(document.get("requestMetadata"))
     # An application with customers of its own is one AWS account, which would make one of all of them.
     tenant = next((metadata[name] for name in TENANT_KEYS if metadata.get(name)), None)
@@ -77,7 +83,32 @@ def parse(document: Document) -> Iterator[Row]:
     _fill_counts(row, logged_in, logged_out)
     code = document.get("errorCode")
     row["status"] = ERRORS.get(str(code), int(code) if str(code).isdigit() else None) if code else 200
+    missing = [
+        f"bodies of {name} over 100 KB {why}" for name, one in sides if (why := _why_missing(name, one)) is not None
+    ]
+    row["notes"] = [f"{one}: kept without that text" for one in missing]
     yield row
+
+
+def fetch(document: Document, read: Callable[[str], bytes]) -> None:
+    """Put large bodies into the record that names them; where one cannot be had, why."""
+    record = _out_of_cloudwatch(document)
+    if record is not document:
+        document.clear()
+        document.update(record)
+    for side in ("input", "output"):
+        logged = document.get(side)
+        if not isinstance(logged, dict) or logged.get(f"{side}BodyJson") is not None:
+            continue
+        address = logged.get(f"{side}BodyS3Path")
+        if not isinstance(address, str) or not address:
+            continue
+        try:
+            logged[f"{side}BodyJson"] = decode(read(address))
+        except OSError as error:
+            logged[_MISSING] = str(error)
+        except ValueError:
+            logged[_MISSING] = "are no JSON (pictures, or damaged)"
 
 
 def sniff(document: Document) -> float:
@@ -152,6 +183,12 @@ def model_name(model_id: Any) -> str:
     """The model or profile that an id or ARN names."""
     text = str(model_id)
     return text.rpartition("/")[2] if text.startswith("arn:") else text
+
+
+def _why_missing(side: str, logged: Mapping[str, Any]) -> str | None:
+    if logged.get(f"{side}BodyJson") is not None or not logged.get(f"{side}BodyS3Path"):
+        return None
+    return str(logged.get(_MISSING) or "stand in files of their own")
 
 
 def _fill_request(row: Row, request: Mapping[str, Any]) -> None:
@@ -355,8 +392,8 @@ BEDROCK = register(
             "reasoning_out": "signatures in output.outputBodyJson",
         },
         turn_on={
-            "prompt": "model invocation logging with text delivery; bodies over 100 KB go to objects of their own and "
-            "are not read",
+            "prompt": "model invocation logging with text delivery; beside a copy of the log, copy data/ too, with bodies "
+            "over 100 KB",
             "response": "model invocation logging with text delivery",
             "account_id": "have your application send requestMetadata with account_id, where its customers share one "
             "AWS account",
@@ -369,5 +406,6 @@ BEDROCK = register(
         parse=parse,
         sniff=sniff,
         write=write,
+        fetch=fetch,
     )
 )

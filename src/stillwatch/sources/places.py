@@ -23,7 +23,9 @@ _OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json", "DEPRECATI
 """Ours, and the note to people that Langfuse puts beside its exports."""
 _GLOB = set("*?[")
 _TABLE = re.compile(r"(?:^|(?<=[/._-]))(traces|observations)(?=$|[/._-])")
-_LARGE_BODIES = re.compile(r"(?:^|/)BedrockModelInvocationLogs/(?:.*/)?data/[^/]+$")
+_LARGE_BODIES = re.compile(
+    r"(?:^|/)BedrockModelInvocationLogs/(?:.*/)?data/[^/]+$|(?:^|/)data/[0-9a-f]{8}-[0-9a-f-]{27}_(?:in|out)put\.json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
     places = [place for place in places if not _is_large_body(place)]
     n_bodies -= len(places)
     if n_bodies:
-        say(f"{n_bodies:,} large bodies of Bedrock's log (data/) are left aside: their exchanges come without text")
+        say(f"{n_bodies:,} large bodies of Bedrock's log (data/) are read with the records that name them")
         if not places:
             raise InputError(
                 "holds only large bodies of Bedrock's log", source=logs[0], hint="name the folder above data/"

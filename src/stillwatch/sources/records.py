@@ -19,6 +19,7 @@ from stillwatch.sources.columns import Faults, from_rows
 from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
 from stillwatch.sources.guess import DOCUMENTS, foreign_format, guess_format, is_registry
 from stillwatch.sources.joining import Held, Join
+from stillwatch.sources.large_bodies import Bodies, ahead
 from stillwatch.sources.messages import complete
 from stillwatch.sources.places import Place
 from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
@@ -131,12 +132,7 @@ def read_json(reader: Reader, stream: Stream) -> Iterator[Part]:
 
 def read_documents(reader: Reader, documents: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Part]:
     """The parts of documents that are decoded already, with their row numbers: tables in a format of documents."""
-    collector = _Collector(reader)
-    for line, document in documents:
-        collector.add(Piece(line, b""), document)
-        if collector.full():
-            yield collector.take()
-    yield from collector.end()
+    yield from _collected(reader, ((Piece(line, b""), document) for line, document in documents))
 
 
 def read_held(reader: Reader, held: Iterable[Held]) -> Iterator[Part]:
@@ -203,8 +199,12 @@ def _block_part(first: int, block: bytes, batch: pa.RecordBatch, point: Point | 
 
 
 def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
-    collector = _Collector(reader)
-    for piece in _split(reader.fmt, pieces):
+    yield from _collected(reader, _decoded(reader, _split(reader.fmt, pieces)))
+
+
+def _decoded(reader: Reader, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, dict[str, Any]]]:
+    """The documents of pieces; what is none goes to quarantine."""
+    for piece in pieces:
         if piece.error is not None:
             reader.bad(piece, piece.error)
             continue
@@ -215,9 +215,20 @@ def _decode_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Part]:
             continue
         for document in value if isinstance(value, list) else [value]:
             if isinstance(document, dict):
-                collector.add(piece, document)
+                yield piece, document
             else:
                 reader.bad(piece, "is no JSON object")
+
+
+def _collected(reader: Reader, documents: Iterator[tuple[Piece, dict[str, Any]]]) -> Iterator[Part]:
+    """The parts of documents, with what stands in files of their own put in."""
+    fetch = None if reader.fmt is None else reader.fmt.fetch
+    if fetch is not None:
+        bodies = Bodies(reader.place)
+        documents = ahead(documents, lambda one: fetch(one[1], bodies.read), remote=reader.place.kind == "s3")
+    collector = _Collector(reader)
+    for piece, document in documents:
+        collector.add(piece, document)
         if collector.full():
             yield collector.take()
     yield from collector.end()

@@ -39,6 +39,8 @@ class Format:
     split: the bytes of a document that holds many records -> documents of one record each, not yet decoded, so that
     one bad record costs no other and a long document little memory; None where it holds just one, or is broken.
     joined: whether rows carry a `link`: exchanges whose parts stand in several records.
+    fetch: puts into a decoded document what it says stands in a file of its own, by a function that reads such a file
+    by its address and raises OSError; None where all stands in the document.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Format:
     write: Callable[[Iterable[Row]], Iterator[Document]] | None = None
     split: Callable[[bytes], Iterator[bytes] | None] | None = None
     joined: bool = False
+    fetch: Callable[[Document, Callable[[str], bytes]], None] | None = None
 
 
 _FORMATS: dict[str, Format] = {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from log_samples import read, write_lines
 
 from stillwatch.errors import BadRecord
 from stillwatch.sources.bedrock import parse, principal, sniff
@@ -240,3 +243,83 @@ def test_something_else_is_refused() -> None:
     """A body out of data/, or another log, is no record."""
     with pytest.raises(BadRecord, match="no record of Bedrock"):
         one(BODIES["anthropic"][0])
+
+
+LONG = {"messages": [{"role": "user", "content": [{"text": "a long prompt"}]}]}
+HOUR = "AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/2026/05/01/12"
+
+
+def large(number: int, side: str = "input", key: str | None = None) -> dict[str, Any]:
+    """A record whose one body is in an object of its own."""
+    document = record(LONG, BODIES["converse"][1], requestId=f"r-{number}", timestamp="2026-05-01T12:00:00Z")
+    address = key or f"s3://bucket/prefix/{HOUR}/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_{side}.json.gz"
+    document[side] = {f"{side}BodyS3Path": address, f"{side}TokenCount": 40_000}
+    return document
+
+
+@pytest.mark.parametrize(
+    ("log", "body"),
+    [
+        (f"{HOUR}/log.json.gz", f"{HOUR}/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+        (f"prefix/{HOUR}/log.json.gz", f"prefix/{HOUR}/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+        ("copy/log.json.gz", "copy/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+        ("all.json", f"{HOUR}/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+        (f"{HOUR[:-2]}13/log.json", f"{HOUR}/data/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+        ("flat/log.json", "flat/915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz"),
+    ],
+    ids=["bucket", "with-prefix", "one-hour", "log-above", "another-hour", "beside"],
+)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["s3", "cloudwatch"])
+def test_large_bodies_are_read_from_the_logs_own_folders(tmp_path: Path, log: str, body: str, wrapped: bool) -> None:
+    """The body is found by the end of its address under any folder above the log, and the exchange has its text."""
+    for path, content in ((log, large(1)), (body, LONG)):
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shown = {"timestamp": 1777636800000, "message": json.dumps(content)} if wrapped and path == log else content
+        data = json.dumps(shown).encode()
+        target.write_bytes(gzip.compress(data) if path.endswith(".gz") else data)
+    outcome = read(tmp_path / log)
+    assert [(row["prompt"], row["input_tokens"]) for row in outcome.table.to_pylist()] == [("a long prompt", 40_000)]
+    assert not any("over 100 KB" in one for one in outcome.said)
+    # Read as a folder, bodies in data/ are no logs of their own.
+    if "/data/" in body:
+        whole = read(tmp_path)
+        assert (whole.table.num_rows, whole.reasons) == (1, [])
+        assert any("1 large bodies" in one for one in whole.said)
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "why"),
+    [
+        (None, None, "are not in the folders of this copy of the log"),
+        (b"\x1f\x8b broken", None, "are cut off, damaged or too long"),
+        (b"\x89PNG....", None, "are no JSON (pictures, or damaged)"),
+        (b"", None, "are no JSON (pictures, or damaged)"),
+        (b"{}", "s3://bucket/../../etc/passwd", "have an address that is none of object storage"),
+        (b"{}", "https://example.com/x", "have an address that is none of object storage"),
+        (b"{}", "s3://bucket/secret/keys.json", "are not in the folders of this copy of the log"),
+    ],
+    ids=["missing", "damaged", "picture", "empty", "path-out", "web", "no-body"],
+)
+def test_large_bodies_that_cannot_be_read_are_said(
+    tmp_path: Path, content: bytes | None, key: str | None, why: str
+) -> None:
+    """The exchange is kept without that text, and how many such there are is said with the reason."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "keys.json").write_text("{}")
+    if content is not None:
+        (tmp_path / "data" / "915a6a04-3f83-4c70-a277-7fbf7ea546b3_input.json.gz").write_bytes(content)
+    log = write_lines(tmp_path / "log.json", [large(1, key=key)])
+    outcome = read(log)
+    assert [(row["prompt"], row["response"]) for row in outcome.table.to_pylist()] == [(None, "Hello")]
+    assert any(f"bodies of input over 100 KB {why}: kept without that text (1 records)" in one for one in outcome.said)
+
+
+def test_large_answers_are_read_too(tmp_path: Path) -> None:
+    """The body that came back may be in an object of its own as well."""
+    (tmp_path / "data").mkdir()
+    answer = json.dumps(BODIES["converse"][1]).encode()
+    (tmp_path / "data" / "915a6a04-3f83-4c70-a277-7fbf7ea546b3_output.json.gz").write_bytes(gzip.compress(answer))
+    (row,) = read(write_lines(tmp_path / "log.json", [large(1, "output")])).table.to_pylist()
+    assert (row["prompt"], row["response"], row["finish_reason"]) == ("a long prompt", "Hello", "end_turn")
