@@ -392,7 +392,7 @@ BEDROCK = register(
             "reasoning_out": "signatures in output.outputBodyJson",
         },
         turn_on={
-            "prompt": "model invocation logging with text delivery; beside a copy of the log, copy data/ too, with bodies "
+            "prompt": "model invocation logging with text delivery; copy data/ with the log, since it holds the bodies "
             "over 100 KB",
             "response": "model invocation logging with text delivery",
             "account_id": "have your application send requestMetadata with account_id, where its customers share one "
