@@ -72,17 +72,10 @@ class Accounts:
         """Some of the accounts, in the order of their row numbers."""
         index = pa.array(rows)
         keys = pa.array((rows[:, None] * self.keys_each + np.arange(self.keys_each)).ravel())
-        each = self.addresses.each
-        seats = (rows[:, None] * each + np.arange(each)).ravel()
         moved = {
             "keys": self.keys.take(keys),
             "keys_each": self.keys_each,
-            "addresses": Addresses(
-                each,
-                self.addresses.ip.take(pa.array(seats)),
-                self.addresses.asn[seats],
-                self.addresses.country[seats],
-            ),
+            "addresses": self.addresses.take(rows),
         }
         for name in self.__slots__:
             if name not in moved:

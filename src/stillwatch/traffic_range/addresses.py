@@ -41,6 +41,11 @@ class Addresses:
     asn: Ints
     country: Ints
 
+    def take(self, rows: Ints) -> Addresses:
+        """The addresses of some accounts, by their row numbers."""
+        seats = (rows[:, None] * self.each + np.arange(self.each)).ravel()
+        return Addresses(self.each, self.ip.take(pa.array(seats)), self.asn[seats], self.country[seats])
+
 
 @dataclass(frozen=True, slots=True)
 class AddressPlan:

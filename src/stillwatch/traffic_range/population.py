@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -12,8 +12,8 @@ import pyarrow as pa
 from stillwatch.traffic_range.accounts import Accounts
 from stillwatch.traffic_range.stage import Stage
 
-Part = tuple[Accounts, list[pa.Table]]
-"""Some accounts of a population, and blocks of exchanges of theirs (`exchanges.BLOCK`)."""
+Part = tuple[Accounts, Iterable[pa.Table]]
+"""Some accounts of a population, and blocks of exchanges of theirs (`exchanges.BLOCK`), made one by one."""
 
 Play = Callable[[Stage], Iterator[Part]]
 

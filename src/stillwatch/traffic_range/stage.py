@@ -45,7 +45,8 @@ class Stage:
     """One population's place in a world.
 
     name: what its world calls it.  n: its accounts.  seed: the world's.  options: what its world set.
-    kind: the population's own name.  dials: evasions (`evasions.DIALS`).  host: whose accounts it runs on, if not own.
+    kind: the population's own name.  dials: evasions (`evasions.DIALS`).  targets: what a campaign is after.
+    host: whose accounts it runs on, if not own.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Stage:
     options: dict[str, float] = field(default_factory=dict)
     kind: str = ""
     dials: dict[str, float] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
     host: Stage | None = None
 
     def rng(self, *purpose: object) -> np.random.Generator:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stillwatch.errors import UsageError
+from stillwatch.traffic_range.evasions import DIALS
 from stillwatch.traffic_range.population import Campaign, populations
 from stillwatch.traffic_range.stage import DAY, HOUR, Calendar
 
@@ -63,17 +64,25 @@ class World:
         raise UsageError(f"world {self.name!r} has nothing called {name!r}")
 
     def evading(self, dials: dict[str, float]) -> World:
-        """This world with its campaigns' dials set: those that are named, on every campaign."""
-        cast = [one if one.campaign is None else replace(one, dials=one.dials | dials) for one in self.cast]
+        """This world with some dials set on every campaign, and on the networks on which campaigns run."""
+        networks = {one.on for one in self.cast}
+        cast = [
+            replace(one, dials=one.dials | dials) if one.campaign or one.called in networks else one
+            for one in self.cast
+        ]
         return replace(self, cast=tuple(cast)) if dials else self
 
 
-_THREE_WEEKS = Calendar(
-    start=_MONDAY,
-    days=21,
-    release=_MONDAY + 11 * DAY + 17 * HOUR,
-    outages=((_MONDAY + 8 * DAY + 14 * HOUR, _MONDAY + 8 * DAY + 16 * HOUR),),
-)
+def _calendar(days: int, release: float) -> Calendar:
+    """Days from a Monday on, with a release at a moment, and an outage of two hours three days before it."""
+    outage = _MONDAY + int(release - 3) * DAY + 14 * HOUR
+    return Calendar(_MONDAY, days, _MONDAY + int(release * DAY), ((outage, outage + 2 * HOUR),))
+
+
+_THREE_WEEKS = _calendar(21, 11 + 17 / 24)
+_FOUR_WEEKS = _calendar(28, 15 + 16 / 24)
+_SIX_WEEKS = _calendar(42, 23 + 17 / 24)
+_FOURTEEN_WEEKS = _calendar(98, 50 + 17 / 24)
 
 HONEST = (
     Cast("chatters", 2300),
@@ -97,6 +106,98 @@ HONEST = (
 )
 """Honest traffic, lookalikes included."""
 
+
+def times(cast: tuple[Cast, ...], factor: float, least: float = 0.0) -> tuple[Cast, ...]:
+    """A list with a factor on every number of accounts, and at least a share of the old number at any scale."""
+    return tuple(
+        replace(one, accounts=round(one.accounts * factor), least=max(one.least, round(one.accounts * least)))
+        for one in cast
+    )
+
+
+PEOPLE = ("chatters", "app_developers", "agent_fleets")
+"""Populations that look like nothing but themselves."""
+
+DEMO = (
+    Cast("reasoning_campaign", 60),
+    Cast("agentic_campaign", 350),
+    Cast("hydra_campaign", 600),
+)
+"""Three campaigns of different kinds."""
+
+FEBRUARY = (
+    Cast(
+        "reasoning_campaign", 1000, {"per_shift": 1.4}, name="lab_a", operator="lab_a", least=40,
+        targets=("reasoning", "grading", "rewriting"),
+    ),
+    Cast(
+        "agentic_campaign", 3000, {"per_day": 3.1}, name="lab_b", operator="lab_b", least=150,
+        targets=("agentic_coding", "tool_use", "vision"),
+    ),
+    Cast(
+        "hydra_campaign", 20_000, {"per_day": 16.0, "driving": 1.0, "cover_per_day": 16.0}, name="lab_c",
+        operator="lab_c", least=300, targets=("reasoning", "grading"),
+    ),
+)  # fmt: skip
+"""Three labs: about 150 thousand, 3.4 million and 13 million exchanges; the last one's network is half cover."""
+
+SEPTEMBER = (
+    Cast("relay_campaign", 5380, {"per_day": 6.0, "tail": 1.0}, name="relay_with_tail", operator="lab_d", least=120),
+    Cast("relay_campaign", 1600, {"per_day": 13.0, "tail": 0.0}, name="relay_plain", operator="lab_e", least=100),
+    Cast("replay_campaign", 600, {"per_day": 26.0}, name="replay", operator="lab_f", least=60),
+    Cast("probing_campaign", 800, {"per_day": 13.0}, name="probing", operator="lab_g", least=80),
+    Cast(
+        "long_horizon_campaign", 60, {"per_day": 860.0}, name="long_horizon", operator="lab_h", least=6,
+    ),
+    Cast(
+        "harvest_campaign", 700, {"per_day": 26.0, "weaker_at": 19.0}, name="to_a_weaker_model", operator="lab_i",
+        targets=("reasoning", "data_analysis"), least=70,
+    ),
+    Cast("proxy_network", 3000, {"per_day": 5.0}, name="two_tenants", least=240),
+    Cast(
+        "guest_campaign", 1200, {"per_day": 8.0, "relay": 0.5}, name="first_tenant", operator="lab_j", on="two_tenants",
+        targets=("reasoning",), least=80,
+    ),
+    Cast(
+        "guest_campaign", 900, {"per_day": 8.0}, name="second_tenant", operator="lab_k", on="two_tenants",
+        targets=("grading", "rewriting"), least=60,
+    ),
+)  # fmt: skip
+"""What was reported later in 2026: ordinary volumes, relays, replay, probing, a move, two operators on one network."""
+
+KINDS = (
+    Cast("rotation_campaign", 240, {"per_day": 13.0}, least=120),
+    Cast("stolen_keys_campaign", 60, {"per_day": 13.0}, least=30),
+    Cast("framing_campaign", 60, {"per_day": 10.0}, least=30),
+    Cast("one_organisation_campaign", 120, {"per_day": 13.0}, least=40),
+    Cast("harvest_campaign", 120, {"per_day": 13.0}, least=40),
+)
+"""Kinds that none of the reports names by itself: rotation, stolen keys, framing, an organisation of its own."""
+
+_PLUMBING = {"unique_payments": 1.0, "residential": 1.0, "spoofed_clients": 1.0, "account_age": 1.0}
+_TIMES = {"jitter": 1.0, "human_hours": 1.0, "human_gaps": 1.0, "uneven_load": 1.0}
+
+
+def _evading(name: str, dials: dict[str, float]) -> Cast:
+    targets = ("reasoning", "grading")
+    return Cast("harvest_campaign", 160, {"per_day": 10.0}, dials, f"evading_{name}", f"op_{name}", targets, least=60)
+
+
+EVADING = (
+    _evading("nothing", {}),
+    _evading("by_cover", {"cover": 0.7}),
+    _evading("by_wording_half", {"paraphrase_account": 0.5, "paraphrase_request": 0.3}),
+    _evading("by_wording", {"paraphrase_account": 1.0, "paraphrase_request": 0.8}),
+    _evading("by_plumbing", _PLUMBING),
+    _evading("by_times", _TIMES),
+    _evading("by_items", {"overlapping_items": 1.0}),
+    _evading("by_languages", {"languages": 0.6}),
+    _evading("by_organisations", {"split_orgs": 1.0}),
+    _evading("by_half_of_all", dict.fromkeys(DIALS, 0.5)),
+    _evading("by_all", {dial: 1.0 for dial in DIALS if dial != "cover"} | {"cover": 0.5}),
+)
+"""One campaign many times, each time behind other evasions."""
+
 WORLDS = {
     world.name: world
     for world in (
@@ -104,14 +205,40 @@ WORLDS = {
             "demo",
             "three weeks of honest traffic with three campaigns of different kinds in it",
             _THREE_WEEKS,
-            (
-                *HONEST,
-                Cast("reasoning_campaign", 60),
-                Cast("agentic_campaign", 350),
-                Cast("hydra_campaign", 600),
-            ),
+            (*HONEST, *DEMO),
         ),
-        World("quiet", "the same honest traffic, and no campaign", _THREE_WEEKS, HONEST),
+        World("quiet", "three weeks of honest traffic, and no campaign", _THREE_WEEKS, times(HONEST, 2)),
+        World(
+            "lookalikes",
+            "three weeks of honest accounts that look like something else, and no campaign",
+            _THREE_WEEKS,
+            times(tuple(cast for cast in HONEST if cast.population not in PEOPLE), 6),
+        ),
+        World(
+            "february",
+            "three labs' 16 million exchanges over 24,000 accounts, inside twice as much other traffic",
+            _SIX_WEEKS,
+            (*times(HONEST, 66), *FEBRUARY),
+        ),
+        World(
+            "september",
+            "campaigns as they were reported later: relays, replay, probing, a move, two operators on one network",
+            _FOUR_WEEKS,
+            (*times(HONEST, 12), *SEPTEMBER),
+        ),
+        World("kinds", "the kinds of campaigns that hide in somebody else's traffic", _THREE_WEEKS, (*HONEST, *KINDS)),
+        World(
+            "evasions",
+            "one campaign many times, each time behind other evasions",
+            _THREE_WEEKS,
+            (*times(HONEST, 4), *EVADING),
+        ),
+        World(
+            "slow",
+            "fourteen weeks with a campaign that sends less than people do",
+            _FOURTEEN_WEEKS,
+            (*HONEST, Cast("slow_campaign", 150, {"per_day": 2.0}, least=60)),
+        ),
     )
 }
 """Worlds by name."""

@@ -171,6 +171,7 @@ def _stage(world: World, cast: Cast, seed: int, scale: float) -> Stage:
         cast.options,
         kind=cast.population,
         dials=cast.dials,
+        targets=cast.campaign.targets if cast.campaign else (),
         host=host,
     )
 
