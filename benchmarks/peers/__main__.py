@@ -1,0 +1,41 @@
+"""Both comparisons, printed and drawn: `python -m benchmarks.peers --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from benchmarks.peers.on_worlds import compare
+from benchmarks.peers.tables import worlds_tables
+from stillwatch.traffic_range.worlds import WORLDS
+
+WANTED = ("demo", "quiet", "lookalikes", "september", "february")
+"""Worlds compared on where none is named: those of them that there are."""
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--only", choices=["worlds", "windows"])
+    parser.add_argument("--worlds", nargs="+", default=[name for name in WANTED if name in WORLDS])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="worlds that are scored")
+    parser.add_argument(
+        "--tuning-seeds", type=int, nargs="+", default=[101, 102], help="worlds that peers are tuned on"
+    )
+    parser.add_argument("--scale", type=float, default=1.0)
+    asked = parser.parse_args()
+    start = time.perf_counter()
+    if asked.only != "windows":
+        lines = compare(asked.worlds, asked.tuning_seeds, asked.seeds, scale=asked.scale, say=say)
+        print("\n".join(worlds_tables(lines)))
+        say(f"worlds: {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
