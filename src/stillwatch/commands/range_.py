@@ -14,6 +14,7 @@ def range_(
     seed: int = 1,
     scale: float = 1.0,
     format: str = "canonical",
+    dial: list[str] | None = None,
     quiet: bool = False,
 ) -> int:
     """Write a labelled world's logs, its account registry, and the truth about them. Nothing sends a request.
@@ -21,7 +22,9 @@ def range_(
     Parameters
     ----------
     world
-        Which world: `demo` (three campaigns in honest traffic) or `quiet` (the same traffic without any).
+        Which world: `demo` (three campaigns in honest traffic), `quiet` (honest traffic alone), `lookalikes` (all of it
+        of kinds that look like something else), `february` and `september` (what was reported in 2026), `kinds`
+        (campaigns that hide in somebody else's traffic), `evasions` (one campaign behind many), `slow` (months).
     out
         Folder for the world; its name where it is not given. A world that is there already is replaced.
     seed
@@ -31,13 +34,17 @@ def range_(
     format
         Format of the logs: `canonical` (Parquet), `canonical-ndjson`, or any other that `stillwatch formats` marks as
         writable; documents go into logs.ndjson, one a line.
+    dial
+        An evasion turned up on every campaign of the world, from 0 to 1, such as `paraphrase_request=0.8`; may be given
+        several times. docs/range.md lists the dials.
     quiet
         Say nothing on standard error but errors.
     """
+    from stillwatch.traffic_range.evasions import parse_dials
     from stillwatch.traffic_range.worlds import world_named
     from stillwatch.traffic_range.write import write_world
 
-    chosen = world_named(world)
+    chosen = world_named(world).evading(parse_dials(dial or ()))
     folder = Path(world) if out is None else out
 
     def say(text: str) -> None:

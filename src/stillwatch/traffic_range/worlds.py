@@ -127,15 +127,15 @@ DEMO = (
 
 FEBRUARY = (
     Cast(
-        "reasoning_campaign", 1000, {"per_shift": 1.4}, name="lab_a", operator="lab_a", least=40,
+        "reasoning_campaign", 1000, {"per_shift": 1.64}, name="lab_a", operator="lab_a", least=40,
         targets=("reasoning", "grading", "rewriting"),
     ),
     Cast(
-        "agentic_campaign", 3000, {"per_day": 3.1}, name="lab_b", operator="lab_b", least=150,
+        "agentic_campaign", 3000, {"per_day": 3.15}, name="lab_b", operator="lab_b", least=150,
         targets=("agentic_coding", "tool_use", "vision"),
     ),
     Cast(
-        "hydra_campaign", 20_000, {"per_day": 16.0, "driving": 1.0, "cover_per_day": 16.0}, name="lab_c",
+        "hydra_campaign", 20_000, {"per_day": 17.3, "driving": 1.0, "cover_per_day": 18.3}, name="lab_c",
         operator="lab_c", least=300, targets=("reasoning", "grading"),
     ),
 )  # fmt: skip
@@ -216,9 +216,9 @@ WORLDS = {
         ),
         World(
             "february",
-            "three labs' 16 million exchanges over 24,000 accounts, inside twice as much other traffic",
+            "three labs' 16 million exchanges over 24,000 accounts, inside three times as much other traffic",
             _SIX_WEEKS,
-            (*times(HONEST, 66), *FEBRUARY),
+            (*times(HONEST, 90), *FEBRUARY),
         ),
         World(
             "september",
