@@ -197,7 +197,7 @@ def _tables(place: Place, opened: Opened, quarantine: Quarantine) -> Iterator[tu
     """Line numbers, batch and faults of each piece of the file."""
     if opened.file is not None:
         row = 1
-        parquet = pq.ParquetFile(opened.file)
+        parquet = pq.ParquetFile(opened.file, arrow_extensions_enabled=True)
         _require_account(place, parquet.schema_arrow.names)
         wanted = [name for name in parquet.schema_arrow.names if name in schema.ACCOUNT.names]
         for batch in parquet.iter_batches(columns=wanted):

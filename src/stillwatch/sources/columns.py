@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -84,9 +85,18 @@ def _one_by_one(values: list[Any], field: pa.Field) -> tuple[pa.Array, Faults]:
     return pa.array(out, field.type), faults
 
 
+def without_extension(array: pa.Array) -> pa.Array:
+    """The array as what it is stored as; UUIDs, which databases keep as 16 bytes, as text."""
+    if not isinstance(array, pa.ExtensionArray):
+        return array
+    if array.type.extension_name == "arrow.uuid":
+        texts = [None if one is None else str(UUID(bytes=one)) for one in array.storage.to_pylist()]
+        return pa.array(texts, pa.string())
+    return array.storage
+
+
 def _convert(array: pa.Array, field: pa.Field) -> tuple[pa.Array, Faults]:
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = without_extension(array)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_null(array.type) or array.null_count == len(array):

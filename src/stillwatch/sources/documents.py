@@ -42,7 +42,9 @@ class Piece:
 
 
 def decode(data: bytes) -> Any:
-    """The document, also where it holds NaN, huge numbers or half surrogate pairs, as many writers leave behind.
+    """The document, also where it holds what many writers leave behind.
+
+    That is NaN, huge numbers, half surrogate pairs, bare tabs in strings, and byte order marks and NUL bytes before it.
 
     Raises: ValueError where it is no JSON or not UTF-8.
     """
@@ -51,16 +53,19 @@ def decode(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8").lstrip("\0\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 (byte {error.start + 1})") from None
+    if not text:
+        raise ValueError("is nothing but NUL bytes: the file was cut while it was written")
     try:
-        return _mend(json.loads(text))
+        return _mend(json.loads(text, strict=False))
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     except ValueError as error:
         place = f" (column {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
-        raise ValueError(f"is no JSON{place}") from None
+        what = "is no JSON: it has single quotes, as Python shows it" if text.startswith("{'") else "is no JSON"
+        raise ValueError(f"{what}{place}") from None
 
 
 def layout(head: bytes) -> str:

@@ -237,6 +237,9 @@ def _finish(answer: Mapping[str, Any], items: list[Mapping[str, Any]]) -> Any:
 
 
 def _is_answer(answer: Mapping[str, Any]) -> bool:
+    if answer.get("type") in ("message", "error"):
+        # Gateways give Anthropic's answers OpenAI's ids.
+        return False
     kind = str(answer.get("object") or "")
     if kind.startswith(("chat.completion", "text_completion")) or kind == "response":
         return True

@@ -345,6 +345,10 @@ def _mend(reasons: list[str]) -> tuple[type[InputError], str]:
             "every exchange needs exchange_id, requested_at, account_id and model: name the right --format, "
             "or say with --mapping where they are"
         )
+    if all(reason.startswith("is not UTF-8") for reason in reasons):
+        return InputError, "convert it, such as with iconv -f ISO-8859-1 -t UTF-8"
+    if all(reason.partition(" ")[0] in schema.EXCHANGE.names for reason in reasons):
+        return InputError, "write that column as docs/formats says, or name another with --mapping"
     if all(reason.startswith("is in format") for reason in reasons):
         return InputError, "leave --format out, or name the right one"
     return InputError, "`stillwatch formats` shows what is read; --format says which format it is"

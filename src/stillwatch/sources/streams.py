@@ -21,6 +21,7 @@ _ZSTD_STEP = 1024
 """Bytes asked of zstd at once: where a file is cut off, what it had ready for one request is lost."""
 
 _BOM = b"\xef\xbb\xbf"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _MAGIC = (
     (b"\xff\xfe", "is UTF-16: convert it to UTF-8"),
     (b"\xfe\xff", "is UTF-16: convert it to UTF-8"),
@@ -151,7 +152,7 @@ def open_place(place: Place) -> Opened:
             raw.seek(0)
             return Opened("parquet", file=raw)
         return Opened("parquet", file=_spool(magic, raw))
-    codec = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else None
+    codec = "gzip" if magic.startswith(_GZIP) else "zstd" if magic == _ZSTD else None
     front: pa.NativeFile
     if place.kind == "stdin":
         front = pa.PythonFile(_Rejoined(magic, raw), mode="r")
@@ -188,9 +189,13 @@ def _classify(place: Place, stream: Stream, codec: str | None) -> Opened:
         return Opened("empty", stream, reason="is empty")
     if head[:4] == b"PAR1":
         return Opened("unknown", stream, reason=f"is a Parquet file inside {codec}: unpack it first")
+    if codec is not None and head.startswith((_GZIP, _ZSTD)):
+        return Opened("unknown", stream, reason="is compressed twice: unpack it once")
     for magic, reason in _MAGIC:
         if head.startswith(magic):
             return Opened("unknown", stream, reason=reason)
+    # What a rotated log that was cut while it was written begins with.
+    head = head.lstrip(b"\0") or head
     start = head[:4096]
     # Every other byte of such text is zero.
     if max(start[::2].count(0), start[1::2].count(0)) > len(start) // 4:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import InputError, MissingSource
-from stillwatch.sources.columns import adapt
+from stillwatch.sources.columns import adapt, without_extension
 from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.guess import DOCUMENTS, is_canonical, is_registry
 from stillwatch.sources.quarantine import RAW_BYTES
@@ -38,10 +38,19 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
     """The parts of a Parquet file; of the canonical one only our columns are read."""
     name = reader.place.name
     try:
-        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
+        parquet = pq.ParquetFile(
+            file,
+            pre_buffer=False,
+            buffer_size=1 << 20,
+            page_checksum_verification=True,
+            # So that UUIDs are known as such, whoever wrote them.
+            arrow_extensions_enabled=True,
+        )
         columns = parquet.schema_arrow.names
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         reader.quarantine.add(name, 0, "is cut off or damaged Parquet: copy it again from where it came")
+        return
+    if _has_twice(reader, columns):
         return
     if parquet.metadata.num_rows == 0:
         reader.quarantine.add(name, 0, "is empty: a table without rows")
@@ -78,9 +87,7 @@ def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
     """
     name = reader.place.name
     header = read_header(stream.head)
-    twice = sorted(column for column, count in Counter(header.columns).items() if count > 1 and column)
-    if twice:
-        reader.quarantine.add(name, 0, f"has two columns of one name: {', '.join(twice)}")
+    if _has_twice(reader, header.columns):
         return
 
     def batches(wanted: list[str] | None) -> Batches:
@@ -132,12 +139,24 @@ def read_postgres(reader: Reader) -> Iterator[Part]:
         yield from _read_table(reader, stream.schema.names, batches)
 
 
+def _has_twice(reader: Reader, columns: list[str]) -> bool:
+    """Whether two columns bear one name, so that nobody knows which is meant; the place is put aside then."""
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1 and column)
+    if twice:
+        reader.quarantine.add(reader.place.name, 0, f"has two columns of one name: {', '.join(twice)}")
+    return bool(twice)
+
+
 def _read_table(
     reader: Reader, columns: list[str], batches: Callable[[list[str] | None], Batches], *, with_points: bool = False
 ) -> Iterator[Part]:
     name = reader.place.name
     if reader.place.from_folder and is_registry(columns):
         reader.say(f"{name}: an account registry, left aside (name it with --accounts)")
+        return
+    if reader.fmt is None and not is_canonical(columns) and is_canonical(map(str.lower, columns)):
+        # Warehouses shout. As some other format it would be read as nothing.
+        reader.quarantine.add(name, 0, "has the canonical columns, but not in lower case: rename them")
         return
     if reader.fmt is None and is_canonical(columns):
         reader.fmt = formats()["canonical"]
@@ -197,8 +216,7 @@ def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Bytes and extension types as text, where they are text; times in microseconds, since Python has no finer ones."""
     arrays: list[pa.Array] = []
     for array in batch.columns:
-        if isinstance(array, pa.ExtensionArray):
-            array = array.storage
+        array = without_extension(array)
         if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
             try:
                 array = array.cast(pa.string() if pa.types.is_binary(array.type) else pa.large_string())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -195,6 +195,7 @@ def _strings(value: Any, name: str) -> list[str] | None:
 
 
 def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list", tuple: "a list", str: "text", bool: "a boolean"}.get(
+    names = {dict: "an object", list: "a list", tuple: "a list", str: "text", bool: "a boolean"}
+    return (names | {time: "a time of day", timedelta: "a duration", bytes: "bytes"}).get(
         type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
     )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -120,6 +121,17 @@ class TestCompression:
         with pytest.raises(InputError, match=word):
             read(path)
 
+    @pytest.mark.parametrize("outer", [gzip.compress, zstd], ids=["gzip", "zstd"])
+    @pytest.mark.parametrize("inner", [gzip.compress, zstd], ids=["of-gzip", "of-zstd"])
+    def test_packed_twice_is_named(
+        self, tmp_path: Path, outer: Callable[[bytes], bytes], inner: Callable[[bytes], bytes]
+    ) -> None:
+        """What a shipper packed that was packed already is refused with the mend, and not read as garbage."""
+        path = tmp_path / "log.ndjson.gz.gz"
+        path.write_bytes(outer(inner(lines(GOOD))))
+        with pytest.raises(InputError, match="is compressed twice: unpack it once"):
+            read(path)
+
 
 class TestLines:
     """NDJSON: a bad line is one record, and only that."""
@@ -145,6 +157,8 @@ class TestLines:
         [
             (b'{"exchange_id": "\xff\xfe"}', "is not UTF-8 (byte 18)"),
             (b"nonsense", "is no JSON (column 1)"),
+            (b"{'exchange_id': 'a'}", "is no JSON: it has single quotes, as Python shows it (column 2)"),
+            (b"\0" * 40, "is nothing but NUL bytes: the file was cut while it was written"),
             (b'{"exchange_id": "a",}', "is no JSON"),
             (b"5", "is no JSON object"),
             (b'"text"', "is no JSON object"),
@@ -157,7 +171,8 @@ class TestLines:
             (b'{"exchange_id": ""}', "lacks"),
         ],
         ids=[
-            "not-utf8", "no-json", "trailing-comma", "number", "string", "null", "list", "deep-id", "deep-open",
+            "not-utf8", "no-json", "python", "nul-bytes", "trailing-comma",
+            "number", "string", "null", "list", "deep-id", "deep-open",
             "empty-object", "foreign-object", "empty-id",
         ],
     )  # fmt: skip
@@ -197,16 +212,30 @@ class TestLines:
             lambda data: b"\xef\xbb\xbf" + data,
             lambda data: data.replace(b"\n", b"\r\n"),
             lambda data: data.replace(b"\n", b"\n\n  \n"),
+            lambda data: (
+                b"\xef\xbb\xbf" + data.replace(b'{"exchange_id": "x200"', b'\xef\xbb\xbf{"exchange_id": "x200"')
+            ),
+            lambda data: data.replace(b"What is", b"What\tis"),
+            lambda data: b"\0" * 5_000 + data,
+            lambda data: data.replace(b'{"exchange_id": "x200"', b"\0" * 300_000 + b'{"exchange_id": "x200"'),
         ],
-        ids=["byte-order-mark", "crlf", "blank-lines"],
+        ids=["byte-order-mark", "crlf", "blank-lines", "files-joined", "bare-tabs", "hole-first", "hole-inside"],
     )
-    def test_what_editors_do_is_no_fault(self, tmp_path: Path, encode: Callable[[bytes], bytes]) -> None:
-        """A byte order mark, line ends of Windows and blank lines change nothing."""
+    def test_what_editors_and_rotation_do_is_no_fault(self, tmp_path: Path, encode: Callable[[bytes], bytes]) -> None:
+        """Byte order marks, line ends of Windows, blank lines, bare tabs, and holes left by rotation change nothing."""
         path = tmp_path / "log.ndjson"
         path.write_bytes(encode(lines(GOOD)))
         outcome = read(path)
         assert outcome.ids == IDS
         assert outcome.bad.num_rows == 0
+
+    def test_another_encoding_is_named(self, tmp_path: Path) -> None:
+        """Of a file in Latin-1 nothing can be read, and the message says how to convert it."""
+        path = tmp_path / "log.ndjson"
+        path.write_bytes(lines(GOOD).replace(b"capital", b"c\xe9pitale"))
+        with pytest.raises(InputError, match=r"is not UTF-8 \(400 times\)") as raised:
+            read(path)
+        assert "iconv" in str(raised.value)
 
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
     def test_utf16_is_named(self, tmp_path: Path, encoding: str) -> None:
@@ -688,6 +717,55 @@ class TestParquet:
         outcome = read(tmp_path / "log.parquet", **({"mapping": mapping} if mapped else {}))
         assert outcome.ids == [f"x{i}" for i in range(20) if i != 7]
         assert [line for line, _ in outcome.reasons] == [8]
+
+    def test_uuids_are_text(self, tmp_path: Path) -> None:
+        """Databases keep UUIDs as 16 bytes, which are no text: ids of such columns are read as people write them."""
+        path = tmp_path / "log.parquet"
+        duckdb.sql(
+            "copy (select uuid() as exchange_id, timestamp '2026-05-01' as requested_at, 'm' as model, "
+            f"'00000000-0000-4000-8000-00000000000a'::uuid as account_id from range(9)) to '{path}'"
+        )
+        outcome = read(path)
+        assert len(set(outcome.ids)) == 9
+        assert set(outcome.table["account_id"].to_pylist()) == {"00000000-0000-4000-8000-00000000000a"}
+        mapping = tmp_path / "mapping.toml"
+        names = ("exchange_id", "requested_at", "account_id", "model")
+        mapping.write_text("[columns]\n" + "".join(f'{name} = "{name}"\n' for name in names))
+        assert read(path, mapping=mapping).table["exchange_id"].equals(outcome.table["exchange_id"])
+
+    def test_two_columns_of_one_name(self, tmp_path: Path) -> None:
+        """Nobody knows which is meant: the message names them."""
+        table = as_table(GOOD)
+        path = tmp_path / "log.parquet"
+        pq.write_table(pa.Table.from_arrays([*table.columns, table["model"]], [*table.column_names, "model"]), path)
+        with pytest.raises(InputError, match="two columns of one name: model"):
+            read(path)
+
+    def test_columns_in_capitals_are_named(self, tmp_path: Path) -> None:
+        """Some warehouses write names in capitals: the message says to rename them."""
+        table = as_table(GOOD)
+        pq.write_table(table.rename_columns([one.upper() for one in table.column_names]), tmp_path / "log.parquet")
+        with pytest.raises(InputError, match="not in lower case: rename them"):
+            read(tmp_path / "log.parquet")
+
+    @pytest.mark.parametrize(
+        ("name", "column", "said"),
+        [
+            ("requested_at", pa.array([1] * 20, pa.time64("us")), "requested_at is a time of day, not a time"),
+            ("requested_at", pa.array([1] * 20, pa.duration("s")), "requested_at is a duration, not a time"),
+            ("prompt", pa.array([["a"]] * 20), "prompt is a list, not text"),
+            ("status", pa.array(["success"] * 20), "status is no number"),
+        ],
+        ids=["time-of-day", "duration", "list", "word"],
+    )
+    def test_a_column_that_is_of_no_use(self, tmp_path: Path, name: str, column: pa.Array, said: str) -> None:
+        """Where no row can be read for one column, the message names it, what it is, and the mend."""
+        table = as_table(exchanges(20))
+        path = tmp_path / "log.parquet"
+        pq.write_table(table.set_column(table.schema.get_field_index(name), name, column), path)
+        with pytest.raises(InputError, match=said) as raised:
+            read(path)
+        assert "--mapping" in str(raised.value)
 
     def test_a_table_without_a_required_column(self, tmp_path: Path) -> None:
         """The message names the column."""

@@ -144,3 +144,11 @@ def test_the_page_has_every_column() -> None:
     page = (Path(__file__).parents[3] / "docs" / "formats" / "canonical.md").read_text(encoding="utf-8")
     for name, kind, optional, comment in schema.describe(schema.EXCHANGE):
         assert f"| `{name}` | {kind} | {'yes' if optional else 'no'} | {comment} |\n" in page
+
+
+def test_anthropics_answers_with_ids_of_openai_are_anthropics() -> None:
+    """Gateways answer in Anthropic's shape under ids of OpenAI's: the shape tells the format."""
+    write = formats()["anthropic"].write
+    assert write is not None
+    pairs = list(write([exchange(i, exchange_id=f"chatcmpl-{i:012}", response="Paris.") for i in range(5)]))
+    assert guess_format(pairs) is formats()["anthropic"]
