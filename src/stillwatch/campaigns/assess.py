@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -22,14 +22,20 @@ from stillwatch.campaigns.streams import Stream, split_streams
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
 from stillwatch.networks.search import Network
+from stillwatch.networks.split import parts_without
 from stillwatch.profiles.index import Ints
 
 MIN_REFERENCE_UNITS = 5
 """Units that an honest reference group has at least."""
 
 MAX_REFERENCES = 4000
-AMOUNT = frozenset({"fresh-answers"})
+AMOUNT = frozenset({"fresh-answers", "answers"})
 """Evidence of how much was collected; all other extraction evidence is of what was."""
+
+KIND = "kind"
+KIND_COUNTS = 0.5
+"""A rare kind of answers counts half of what a rare amount does: every campaign takes all that it can get, but many ask
+for what others ask for too. Of single accounts, which are compared with people, both count alike."""
 
 MIN_NULL_EXCHANGES = 15
 """Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
@@ -129,7 +135,8 @@ class Bench:
             units = np.unique(cells.unit[groups[row]]).astype(np.int32)
             sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng)
             accounts = np.flatnonzero(np.isin(self.account_unit, units))
-            hidden, concealed = concealment(self.faces, accounts)
+            parts = parts_without(self.scorer, units, "text")[np.searchsorted(units, self.account_unit[accounts])]
+            hidden, concealed = concealment(self.faces, accounts, parts)
             measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
             placed = counted_once([*measured, *scatter(self.places, accounts)])
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
@@ -144,7 +151,7 @@ class Bench:
                     explanations=weigh_explanations(
                         evidence,
                         {name: score.bits(row) for name, score in made_by.items()},
-                        _place(cells, network.members, groups[row], float(candidates.outside[row])),
+                        _place(cells, network.members, groups[row], candidates, row),
                     ),
                     sharing=sharing,
                     strangers=hidden,
@@ -193,8 +200,8 @@ def assess(
     return Assessment(subjects, candidates, bench)
 
 
-def _place(cells: Cells, members: npt.NDArray[np.int32], rows: Ints, outside: float) -> Place:
-    """Where some cells stand in their network. Shapes: rows (k,) of `cells`.
+def _place(cells: Cells, members: npt.NDArray[np.int32], rows: Ints, measures: Measures, row: int) -> Place:
+    """Where some cells stand in their network. Shapes: rows (k,) of `cells`; row: theirs in the measures.
 
     Mixing deals each exchange to a unit in proportion to what that sends meanwhile.
     """
@@ -209,7 +216,8 @@ def _place(cells: Cells, members: npt.NDArray[np.int32], rows: Ints, outside: fl
         of_accounts=n / float(cells.n[np.isin(cells.unit, units)].sum()),
         of_network=n / float(cells.n[within].sum()),
         spread=len(units) / max(float(dealt.sum()), 1.0),
-        outside=outside,
+        outside=float(measures.outside[row]),
+        overlap=float(measures.overlap[row]),
     )
 
 
@@ -262,7 +270,7 @@ class _Score:
 
     Shapes: raw (n_evidence, n_candidates); null (n_evidence, n_null); numbers as raw: what was seen; usual
     (n_evidence,).  group: of each evidence; those of one group are one fact seen many times, and together weigh as much
-    as another group.
+    as another group.  weights: of groups that weigh otherwise.
     """
 
     evidence: list[MeasuredEvidence]
@@ -271,9 +279,17 @@ class _Score:
     null: Floats
     numbers: Floats
     usual: Floats
+    weights: Mapping[str, float]
 
     @classmethod
-    def of(cls, evidence: list[MeasuredEvidence], group: list[str], candidates: Measures, null: Measures) -> _Score:
+    def of(
+        cls,
+        evidence: list[MeasuredEvidence],
+        group: list[str],
+        candidates: Measures,
+        null: Measures,
+        weights: Mapping[str, float],
+    ) -> _Score:
         """The score of some evidence that is to be calibrated together."""
         samples = [one.number(null, null) for one in evidence]
         numbers = [one.number(candidates, null) for one in evidence]
@@ -284,6 +300,7 @@ class _Score:
             np.stack([_surprise(s, s, one.high) for s, one in zip(samples, evidence, strict=True)]),
             np.stack(numbers),
             np.array([np.nanmedian(s) if np.isfinite(s).any() else np.nan for s in samples]),
+            weights,
         )
 
     def bits(self, row: int) -> float:
@@ -299,8 +316,9 @@ class _Score:
             rows = [at for at, of in enumerate(self.group) if of == group]
             sums = self.null[rows].sum(axis=0)
             one_row = np.array([self.raw[rows, row].sum()])
-            mine[group] = float(_surprise(one_row, sums, True)[0]) if one_row[0] > 0 else 0.0
-            null += np.where(sums > 0, _surprise(sums, sums, True), 0.0)
+            weight = self.weights.get(group, 1.0)
+            mine[group] = weight * float(_surprise(one_row, sums, True)[0]) if one_row[0] > 0 else 0.0
+            null += weight * np.where(sums > 0, _surprise(sums, sums, True), 0.0)
         return mine, null
 
     def pieces(self, row: int) -> list[Evidence]:
@@ -341,13 +359,16 @@ def _scores(candidates: Measures, references: Measures, singles: Measures) -> tu
     for one in measured_evidence().values():
         if one.axis == "coordination":
             families.setdefault(one.family, []).append(one)
-    coordination = [_Score.of(one, [f] * len(one), candidates, references) for f, one in families.items()]
+    coordination = [_Score.of(one, [f] * len(one), candidates, references, {}) for f, one in families.items()]
     return coordination, _extraction(candidates, joined(singles, references))
 
 
-def _extraction(candidates: Measures, null: Measures, without: frozenset[str] = frozenset()) -> _Score:
+def _extraction(
+    candidates: Measures, null: Measures, *, without: frozenset[str] = frozenset(), kind: float = KIND_COUNTS
+) -> _Score:
     evidence = [one for one in measured_evidence().values() if one.axis == "extraction" and one.name not in without]
-    return _Score.of(evidence, ["amount" if one.name in AMOUNT else "kind" for one in evidence], candidates, null)
+    groups = ["amount" if one.name in AMOUNT else KIND for one in evidence]
+    return _Score.of(evidence, groups, candidates, null, {KIND: kind})
 
 
 def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
@@ -360,7 +381,7 @@ def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
     return {
         "applications": _extraction(candidates, applications),
         "customers": _extraction(candidates, applications, without=AMOUNT),
-        "people": _extraction(per_account(candidates), singles),
+        "people": _extraction(per_account(candidates), singles, kind=1.0),
     }
 
 

@@ -137,13 +137,22 @@ def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:
     return float(max(0.0, 1.0 - pairs.sum() / (n * (n - 1.0)))), n
 
 
-def concealment(faces: Faces, accounts: Ints) -> tuple[float, list[Evidence]]:
+def concealment(faces: Faces, accounts: Ints, parts: Ints) -> tuple[float, list[Evidence]]:
     """Share of strangers among accounts that act as one, and its evidence; NaN and none where no identity is known.
 
+    parts: of each account, the part that it belongs to by what it shares and does, whatever it asks; -1 for none. Where
+    most accounts are in parts, only pairs inside a part count: laboratories that run one benchmark, each with a domain
+    of its own, hide nothing from whoever bills them.
     Null: accounts of the organisations that this traffic declares; where those are too few, the assumption of
     `ASSUMED_ORGANISATIONS`.
     """
     share, n = strangers(faces, accounts)
+    inside = [accounts[parts == part] for part in np.unique(parts[parts >= 0])]
+    if len(inside) > 1 and 2 * sum(len(part) for part in inside) >= len(accounts):
+        shares = [strangers(faces, part) for part in inside]
+        pairs = np.array([known * (known - 1.0) for _, known in shares])
+        within = np.array([0.0 if np.isnan(one) else one for one, _ in shares])
+        share = float(within @ pairs / pairs.sum()) if pairs.sum() else share
     what = f"{share:.0%} of the pairs of its {n:,} accounts share no payment and no domain, though they act as one"
     return share, _against_organisations("concealment", share, faces.null, what, assumed=(0.0, 1.0))
 

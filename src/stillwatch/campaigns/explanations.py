@@ -32,6 +32,7 @@ class Honest:
     made_by: what its extraction evidence is compared with: `applications` of one honest account each, if it is one
     application whatever the number of its accounts; single `people`, if each account is somebody by himself.
     mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
+    overlapping: its accounts send the same items.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Honest:
     made_by: str
     mixed: bool = False
     brief: bool = False
+    overlapping: bool = False
 
 
 _SHARED = frozenset(
@@ -86,25 +88,17 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "class",
         "a class of students, or a hackathon: one place, one assignment, one week",
-        _SHARED | {"concealment", "synchrony", "shared-rhythm", "even-load"},
+        _SHARED | {"concealment", "synchrony", "shared-rhythm"},
         "people",
         brief=True,
     ),
     Honest(
         "evaluator",
-        "people who run the same public benchmark",
-        frozenset(
-            {
-                "shared-template",
-                "shared-items",
-                "shared-client",
-                "shared-tools",
-                "even-load",
-                "concealment",
-            }
-        )
-        | PLACE,
+        "people or laboratories that run the same public benchmark",
+        _SHARED | {"even-load", "synchrony", "concealment"} | PLACE,
         "people",
+        brief=True,
+        overlapping=True,
     ),
     Honest(
         "popular tool",
@@ -127,7 +121,12 @@ MIXED_SHARE = 0.3
 """Share of other traffic on a stream's accounts from which they may be a proxy's, which carries many customers."""
 
 OUTSIDE_SHARE = 0.25
-"""Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week."""
+"""Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week, one
+in four an eighth, and so on: the share is assumed to be exponential. More than a quarter counts no more."""
+
+OVERLAP_SHARE = 0.1
+"""Of groups that run one benchmark one in sixteen is assumed to have no item in common, and fifteen to have a tenth of
+their items, or more; a share between is dealt with in proportion. A work queue deals each item out once."""
 
 KEPT_TO = 0.5
 """Of proxies one in sixteen is assumed to keep a customer to half of the accounts that mixing would use, or fewer."""
@@ -148,12 +147,14 @@ class Place:
     of_accounts: its share of the exchanges of its accounts.  of_network: of those of the whole network.
     spread: accounts that it uses, over those that a proxy which mixes it with everything else would use.
     outside: share of its exchanges outside its busiest week; NaN in short logs.
+    overlap: share of its accounts' prompts that another of them sent too; NaN without text.
     """
 
     of_accounts: float = 1.0
     of_network: float = 1.0
     spread: float = 1.0
     outside: float = float("nan")
+    overlap: float = float("nan")
 
     @property
     def mixed(self) -> bool:
@@ -191,9 +192,14 @@ def weigh_explanations(
             against.append((bits, _RARE[made_by].format(bits=2.0**bits)))
         elif asked:
             said.insert(0, _COMMON[made_by])
-        if honest.brief and place.outside >= OUTSIDE_SHARE:
-            margin += ASSUMED_BITS
-            against.append((ASSUMED_BITS, f"{place.outside:.0%} of its exchanges lie outside its busiest week"))
+        if honest.brief and place.outside > 0.0:
+            lasts = ASSUMED_BITS * min(place.outside / OUTSIDE_SHARE, 1.0)
+            margin += lasts
+            against.append((lasts, f"{place.outside:.0%} of its exchanges lie outside its busiest week"))
+        if honest.overlapping and place.overlap < OVERLAP_SHARE:
+            apart = ASSUMED_BITS * (1.0 - place.overlap / OVERLAP_SHARE)
+            margin += apart
+            against.append((apart, f"{place.overlap:.1%} of its accounts' prompts were sent by another of them too"))
         if honest.mixed and place.spread <= KEPT_TO:
             margin += ASSUMED_BITS
             said_of = f"it keeps to {place.spread:.0%} of the accounts that mixing it with everything else would use"

@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.links.kinds import FAMILIES
 from stillwatch.networks.group import Scorer, Units
 
 TIE_BITS = 4.0
@@ -30,20 +31,32 @@ PRIVATE_SHARE = 0.8
 
 def split(scorer: Scorer, members: Units) -> list[Units]:
     """The parts of a network, largest first; one part where it is one."""
+    ties, private = _ties(scorer, members)
+    family = scorer.links.family[ties]
+    label = np.zeros(len(members), np.int64)
+    for left_out in np.unique(family):
+        part = _parts(scorer, members, ties[private | (family != left_out)])
+        _, label = np.unique(label * len(members) + part, return_inverse=True)
+    parts = [members[label == number] for number in np.unique(label)]
+    return sorted(parts, key=lambda part: (-len(part), part.tobytes()))
+
+
+def parts_without(scorer: Scorer, members: Units, family: str) -> npt.NDArray[np.int64]:
+    """(n,) the part of each member where one family is left out, whatever is private; -1 for who is in none."""
+    ties, _ = _ties(scorer, members)
+    label = _parts(scorer, members, ties[scorer.links.family[ties] != FAMILIES.index(family)])
+    _, number, size = np.unique(label, return_inverse=True, return_counts=True)
+    return np.where(size[number] >= TIED, number, -1)
+
+
+def _ties(scorer: Scorer, members: Units) -> tuple[Units, npt.NDArray[np.bool_]]:
+    """Indicators that tie members together, and which of them are private."""
     links = scorer.links
     shared, inside, degree = scorer.shared(members)
     outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
     bits = np.log2(inside / len(members) / outside)
     tie = (bits >= TIE_BITS) & (inside >= TIED)
-    private = tie & (inside >= PRIVATE_SHARE * degree)
-    family = links.family[shared]
-    label = np.zeros(len(members), np.int64)
-    for left_out in np.unique(family[tie]):
-        kept = private | (tie & (family != left_out))
-        part = _parts(scorer, members, shared[kept])
-        _, label = np.unique(label * len(members) + part, return_inverse=True)
-    parts = [members[label == number] for number in np.unique(label)]
-    return sorted(parts, key=lambda part: (-len(part), part.tobytes()))
+    return shared[tie], (inside >= PRIVATE_SHARE * degree)[tie]
 
 
 def _parts(scorer: Scorer, members: Units, indicators: Units) -> npt.NDArray[np.int64]:

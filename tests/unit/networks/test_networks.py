@@ -10,7 +10,7 @@ from stillwatch.links.links import Links, assemble
 from stillwatch.networks.group import Scorer
 from stillwatch.networks.null import decoy_networks, random_family_bits
 from stillwatch.networks.search import Network, find_networks
-from stillwatch.networks.split import split
+from stillwatch.networks.split import parts_without, split
 
 KIND = {kind.name: number for number, kind in enumerate(KINDS)}
 N = 4000
@@ -177,3 +177,18 @@ def test_what_shares_thinly_grows_together_card_by_card() -> None:
     made.add(units, "rhythm", 903_000 + made.rng.permutation(200) // 4)
     parts = split(Scorer.of(made.links()), units.astype(np.int32))
     assert max(len(part) for part in parts) >= 190
+
+
+def test_parts_without_what_they_ask() -> None:
+    """Three laboratories that run one benchmark of their own are one by what they ask, and three without it."""
+    made = Made(11)
+    units = made.take(18)
+    made.add(units, "template", 900_000)
+    made.add(units, "email-domain", 901_000 + np.arange(18) // 6)
+    made.add(units, "prefix", 902_000 + np.arange(18) // 6)
+    scorer, members = Scorer.of(made.links()), units.astype(np.int32)
+    assert len(split(scorer, members)) == 1
+    order = np.argsort(np.argsort(units))
+    assert len(np.unique(parts_without(scorer, np.sort(members), "text"))) == 3
+    assert (parts_without(scorer, np.sort(members), "identity") >= 0).all()
+    assert len(np.unique(parts_without(scorer, np.sort(members), "text")[order][:6])) == 1

@@ -1,4 +1,4 @@
-"""Amount: how many answers a stream collected that nobody had before."""
+"""Amount: how many answers a stream collected that nobody had before, to first messages and in all."""
 
 from __future__ import annotations
 
@@ -26,3 +26,20 @@ def fresh_answers(measures: Measures, null: Measures) -> Floats:
     """
     fresh = np.where(np.isnan(measures.distinct), 1.0, measures.distinct)
     return np.log1p(measures.exchanges * fresh * measures.single)
+
+
+@evidence(
+    "answers",
+    family="appetite",
+    axis="extraction",
+    needs=("account_id",),
+    atlas="AML.T0024.002",
+    sentence="it collected {observed:,.0f} answers in all to messages not sent before; honest streams {expected:,.0f}",
+    shown=math.expm1,
+)
+def answers(measures: Measures, null: Measures) -> Floats:
+    """ln(1 + exchanges x share of prompts not sent before): of an agent's trajectory every step is an answer.
+
+    Null: as above.
+    """
+    return np.log1p(measures.exchanges * np.where(np.isnan(measures.distinct), 1.0, measures.distinct))
