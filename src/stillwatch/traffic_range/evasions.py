@@ -145,7 +145,7 @@ def retimed(stage: Stage, part: object, accounts: Accounts, who: Ints, at: Ints)
         woken = (at + zone) // DAY * DAY + hour - zone
         at = np.where(human[who], _alive(at, woken, start[who], end[who]), at)
     rng, sits = _some(stage, "human_gaps", len(accounts), part)
-    if sits.any():
+    if n and sits.any():
         at = np.where(sits[who], _alive(at, _sittings(rng, who, at), start[who], end[who]), at)
     order = np.lexsort((at, who))
     return who[order], at[order]
