@@ -84,7 +84,7 @@ def test_print_opens_what_is_folded(reports: dict[str, Path], browser) -> None:
     """Networks are folded on the screen, open on paper, and folded again after."""
     tab = browser.tab()
     tab.open(reports["rich"])
-    folded = "document.querySelectorAll('details:not([open])').length"
+    folded = "document.querySelectorAll('details.network:not([open])').length"
     assert tab.value(folded) == 12
     tab.value("window.dispatchEvent(new Event('beforeprint'))")
     assert tab.value(folded) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import cos, hypot, pi, sin
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from stillwatch.report.charts import VERDICTS, Spec, draw
 from stillwatch.report.text import bits, count
 
 WIDTH = 540
-AXES_HEIGHT = 290
+AXES_HEIGHT = 330
 GROUPS_DRAWN_ONE_BY_ONE = 1500
 """Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
 
@@ -22,8 +23,10 @@ _TEN: Spec = {"tickCount": 10}
 def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: float, names: dict[str, str]) -> Markup:
     """Every tested group by its bits on both axes, with the bits that a verdict takes.
 
-    names: finding_id -> what the page calls it, for campaigns and harvests.
+    names: finding_id -> what the page calls it.
     """
+    if sum(name.startswith("N") for name in names.values()) > MAX_NAMED_NETWORKS:
+        names = {one: name for one, name in names.items() if not name.startswith("N")}
     points = _points(tested, names)
     by_verdict = Counter(group.verdict for group in tested)
     present = [verdict for verdict in VERDICTS if by_verdict[verdict]]
@@ -109,11 +112,7 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
                 "order": {"field": "rank", "type": "quantitative"},
             },
         },
-        {
-            "data": {"values": _labels(points, scale_x["domain"], scale_y["domain"])},
-            "mark": {"type": "text", "align": "center", "baseline": "middle", "fontWeight": "bold"},
-            "encoding": {"x": x, "y": y, "text": {"field": "name"}},
-        },
+        *_named(_labels(points, scale_x["domain"], scale_y["domain"]), x, y),
     ]
     said = ", ".join(f"{by_verdict[v]:,} {v}" for v in present) or "none"
     spec = {"width": WIDTH, "height": AXES_HEIGHT, "layer": layers}
@@ -125,31 +124,82 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
     )
 
 
+def _named(labels: list[Spec], x: Spec, y: Spec) -> list[Spec]:
+    """The layers that write names beside points, with lines to those that are not plain to see."""
+    ends = {"x": "from_x", "y": "from_y", "x2": "to_x", "y2": "to_y"}
+    line = {
+        channel: {**(x if channel == "x" else y if channel == "y" else {}), "field": name}
+        for channel, name in ends.items()
+    }
+    written = {"x": x, "y": y, "text": {"field": "name"}}
+    text = {"type": "text", "align": "center", "baseline": "middle", "fontWeight": "bold"}
+    halo = {**text, "stroke": "var(--paper)", "strokeWidth": 3, "strokeJoin": "round", "opacity": 0.85}
+    return [
+        {
+            "data": {"values": [one for one in labels if "to_x" in one]},
+            "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1, "opacity": 0.7},
+            "encoding": line,
+        },
+        {"data": {"values": labels}, "mark": halo, "encoding": written},
+        {"data": {"values": labels}, "mark": text, "encoding": written},
+    ]
+
+
 def _labels(points: list[Spec], across: list[float], up: list[float]) -> list[Spec]:
-    """Names of points, each at the nearest place where it lies on no other name and no named point."""
+    """Names of points, each where it lies on no other name and, if it can be, on no mark; the nearest such place.
+
+    x, y: the middle of the name; from_x, from_y, to_x, to_y: a line to its point, where that is not plain to see.
+    """
     pixel_x, pixel_y = (across[1] - across[0]) / WIDTH, (up[1] - up[0]) / AXES_HEIGHT
-    named = sorted((p for p in points if p["name"]), key=lambda p: (-p["y"], p["x"]))
-    taken = [(p["x"] / pixel_x, p["y"] / pixel_y) for p in named]
+
+    def seen(point: Spec) -> tuple[float, float]:
+        return (point["x"] - across[0]) / pixel_x, (point["y"] - up[0]) / pixel_y
+
+    marks = [seen(point) for point in points]
+    names: list[tuple[float, float]] = []
     out = []
-    for point in named:
-        x, y = point["x"] / pixel_x, point["y"] / pixel_y
-        at = next((x + dx, y + dy) for dx, dy in _PLACES if _is_free(x + dx, y + dy, taken) or (dx, dy) == _PLACES[-1])
-        taken.append(at)
-        out.append({"x": at[0] * pixel_x, "y": at[1] * pixel_y, "name": point["name"]})
+    for point in sorted((p for p in points if p["name"]), key=lambda p: (-p["rank"], -p["y"], p["x"], p["name"])):
+        x, y = seen(point)
+        places = [(x + dx, y + dy) for dx, dy in _PLACES if _is_inside(x + dx, y + dy)]
+        free = [at for at in places if not _is_near(at, names, 26, 15)] or places[:1] or [(x, y)]
+        clear = [at for at in free if not _is_near(at, marks, 17, 13)]
+        at = (clear or free)[0]
+        names.append(at)
+        away_x, away_y = at[0] - x, at[1] - y
+        far = hypot(away_x, away_y)
+        tied = far > _PLAIN_PIXELS or sum(hypot(a - x, b - y) < _PLAIN_PIXELS for a, b in marks) > 1
+        label = {"x": at[0] * pixel_x + across[0], "y": at[1] * pixel_y + up[0], "name": point["name"]}
+        if tied:
+            reach = 1 - _NAME_PIXELS / max(far, _NAME_PIXELS)
+            label |= {"from_x": point["x"], "from_y": point["y"]}
+            label |= {"to_x": point["x"] + away_x * reach * pixel_x, "to_y": point["y"] + away_y * reach * pixel_y}
+        out.append(label)
     return out
 
 
 _PLACES = [
-    (radius * dx, radius * dy)
-    for radius in (1.0, 1.6, 2.4, 3.4)
-    for dx, dy in ((-20, 0), (20, 0), (0, -17), (0, 17), (-18, -13), (18, -13), (-18, 13), (18, 13))
+    (radius * cos(turn * pi / 8), 0.85 * radius * sin(turn * pi / 8))
+    for radius in (19, 24, 30, 38, 48, 60, 75)
+    for turn in (0, 8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)
 ]
 """Where a name may stand beside its point, in pixels, the nearest first."""
 
+_PLAIN_PIXELS = 21.0
+"""A name so near to its point, and to no other, needs no line."""
 
-def _is_free(x: float, y: float, taken: list[tuple[float, float]]) -> bool:
-    inside = x <= WIDTH - 10 and x >= 10
-    return inside and all(abs(x - other) >= 18 or abs(y - above) >= 14 for other, above in taken)
+_NAME_PIXELS = 11.0
+"""A line ends so far from the middle of a name."""
+
+MAX_NAMED_NETWORKS = 12
+"""With more networks than these only campaigns and harvests are named in the picture."""
+
+
+def _is_inside(x: float, y: float) -> bool:
+    return 12 <= x <= WIDTH - 12 and 8 <= y <= AXES_HEIGHT - 20
+
+
+def _is_near(at: tuple[float, float], others: list[tuple[float, float]], dx: float, dy: float) -> bool:
+    return any(abs(at[0] - x) < dx and abs(at[1] - y) < dy for x, y in others)
 
 
 def _points(tested: Sequence[TestedGroup], names: dict[str, str]) -> list[Spec]:

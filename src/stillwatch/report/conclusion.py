@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
+from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES
 from stillwatch.report.summary import ScanSummary
-from stillwatch.report.text import bits, count, listed, rate, spelled
+from stillwatch.report.text import bits, count, listed, spelled
 
 CARRYING = ("driver", "stolen")
 """Roles of the accounts that carry a campaign's exchanges; the owner of a stolen key is a victim all the same."""
@@ -27,13 +28,24 @@ class Conclusion:
     could_have_found: list[str]
 
 
-def conclude(findings: Findings, summary: ScanSummary, members: pa.Table, links: pa.Table) -> Conclusion:
-    """What the scan comes to. members: `schema.FINDING_ACCOUNTS`; links: `schema.FINDING_LINKS`."""
+SAME_SHARE = 0.5
+"""Campaigns that share this part of the smaller one's accounts run through the same accounts."""
+
+
+def conclude(
+    findings: Findings, summary: ScanSummary, members: pa.Table, links: pa.Table, names: dict[str, str]
+) -> Conclusion:
+    """What the scan comes to.
+
+    members: `schema.FINDING_ACCOUNTS`.  links: `schema.FINDING_LINKS`.  names: what the page calls each finding.
+    """
     by_verdict = {v: [f for f in findings.findings if f.verdict == v] for v in ("campaign", "network", "harvest")}
     campaigns, networks, harvests = by_verdict["campaign"], by_verdict["network"], by_verdict["harvest"]
     details: list[str] = []
     if campaigns:
-        headline = _campaigns(campaigns, members)
+        together = same_accounts(campaigns, members)
+        headline = _campaigns(campaigns, members, len(together))
+        details += [_together(group, names, members) for group in together if len(group) > 1]
         details += [" ".join(said)] if (said := _others(campaigns, members)) else []
     elif networks or harvests:
         headline = "No extraction campaign was found."
@@ -60,8 +72,8 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     out = [
         f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
         f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
-        f"{bits(null.campaign_threshold_bits)} bits; a small group among many takes more. "
-        "Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
+        f"{bits(null.campaign_threshold_bits)} bits; fewer than {MIN_CAMPAIGN_EXCHANGES:,} answers are not put to the "
+        "test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
     ]
     clear = [group for group in findings.tested if group.verdict == "clear"]
     if clear:
@@ -69,8 +81,9 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
         others = "group was" if len(findings.tested) == 1 else "groups were"
         out.append(
             f"{len(findings.tested):,} {others} tested. The nearest that stayed clear, of "
-            f"{count(best.accounts, 'account')}, reached {bits(best.coordination_bits)} bits of coordination and "
-            f"{bits(best.extraction_bits)} of extraction."
+            f"{count(best.accounts, 'account')} with {count(best.exchanges, 'exchange')}, reached "
+            f"{bits(best.coordination_bits)} bits of coordination and {bits(best.extraction_bits)} of extraction"
+            f"{_why_clear(best, summary)}."
         )
     elif not findings.tested:
         out.append("No group of accounts shared enough to be worth a test.")
@@ -82,23 +95,54 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     return out
 
 
-def promise_in_words(summary: ScanSummary) -> str:
-    """What the promise means at this size."""
-    promise = summary.promise
-    each = rate(promise.max_false_campaigns)
-    spent = promise.max_false_campaigns * promise.share_spent
-    if promise.max_false_campaigns <= 0:
-        return "The scan was told to allow no false campaign at all."
-    months = 1 / promise.max_false_campaigns
-    often = f"one false campaign in {months:,.0f} such months" if months >= 2 else f"{each} false campaigns a month"
+def same_accounts(campaigns: list[Finding], members: pa.Table) -> list[list[Finding]]:
+    """Campaigns put together that run through the same accounts, in the order given."""
+    accounts = [_accounts_of(one, members) for one in campaigns]
+    group = list(range(len(campaigns)))
+    for at, mine in enumerate(accounts):
+        for before in range(at):
+            smaller = min(len(mine), len(accounts[before]))
+            if smaller and len(mine & accounts[before]) >= SAME_SHARE * smaller:
+                old, new = group[at], group[before]
+                group = [new if one == old else one for one in group]
+    return [[one for one, g in zip(campaigns, group, strict=True) if g == which] for which in dict.fromkeys(group)]
+
+
+def _accounts_of(finding: Finding, members: pa.Table) -> set[str]:
+    mine = pc.and_(
+        pc.equal(members["finding_id"], finding.finding_id), pc.is_in(members["role"], pa.array(CARRYING, pa.string()))
+    )
+    return set(members.filter(mine)["account_id"].to_pylist())
+
+
+def _together(group: list[Finding], names: dict[str, str], members: pa.Table) -> str:
+    """That campaigns run through the same accounts, and what that may mean."""
+    called = listed([names[one.finding_id] for one in group], len(group))
+    sets = [_accounts_of(one, members) for one in group]
+    both = len(set.intersection(*sets))
+    of = len(set.union(*sets))
     return (
-        f"If everybody here is honest, scans of this traffic are to raise {each} false campaigns per 30 days on "
-        f"average: {often}. These {promise.days:,.3g} days spend {rate(spent)} of that {each}, over "
-        f"{count(summary.accounts, 'account')} and {count(summary.exchanges, 'exchange')}."
+        f"{called} run through the same accounts: {both:,} of {of:,} carry exchanges of "
+        f"{'both' if len(group) == 2 else 'all of them'}. They may be parts of one campaign."
     )
 
 
-def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
+def _why_clear(group: TestedGroup, summary: ScanSummary) -> str:
+    """Why a group stayed clear though it reached what a verdict takes on both axes; else nothing."""
+    null = summary.null
+    if group.coordination_bits < null.coordination_threshold_bits:
+        return ""
+    if group.extraction_bits < null.extraction_threshold_bits:
+        return ""
+    if group.exchanges < MIN_CAMPAIGN_EXCHANGES:
+        return f": both suffice, but fewer than {MIN_CAMPAIGN_EXCHANGES:,} answers are no training set"
+    return (
+        ": both suffice, but an honest explanation covers it, or its accounts do not hide that they belong together, "
+        "or the evidence comes from one family alone"
+    )
+
+
+def _campaigns(campaigns: list[Finding], members: pa.Table, groups: int) -> str:
     accounts = _distinct(members, campaigns, CARRYING) or sum(f.accounts for f in campaigns)
     answers = sum(f.exchanges for f in campaigns)
     targets: dict[str, float] = {}
@@ -114,7 +158,8 @@ def _campaigns(campaigns: list[Finding], members: pa.Table) -> str:
         )
     return (
         f"{spelled(len(campaigns)).capitalize()} extraction campaigns were found: {count(accounts, 'account')} that "
-        f"pass for strangers act as {spelled(len(campaigns))} groups and collected {count(answers, 'answer')}{aim}."
+        f"pass for strangers act as {'one group' if groups == 1 else f'{spelled(groups)} groups'} and collected "
+        f"{count(answers, 'answer')}{aim}."
     )
 
 
@@ -129,10 +174,10 @@ def _networks(networks: list[Finding], carrying: set[str]) -> str:
         verb = "carries" if carry == 1 else "carry"
         out.append(f"{which} {verb} what was found above, beside other traffic.")
     if rest:
-        whom = "the others" if carry and rest > 1 else "the other" if carry else "them" if rest > 1 else "it"
+        who = "the others" if carry and rest > 1 else "the other" if carry else "they" if rest > 1 else "it"
         out.append(
-            f"Of {whom} it is not shown that training data is collected: resellers, classes and fraud rings look like "
-            "this too, and a network is no accusation."
+            f"That {who} {'collect' if rest > 1 else 'collects'} training data is not shown: "
+            "resellers, classes and fraud rings look like this too, and a network is no accusation."
         )
     return " ".join(out)
 

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding
 from stillwatch.errors import InputError
+from stillwatch.report.members import MAX_ACCOUNTS, Member, ordered
+from stillwatch.report.naming import linked_findings, names_of, ranked
 from stillwatch.report.read import ScanFolder
 from stillwatch.report.text import bits, count, shown_id
-from stillwatch.report.view import MAX_ACCOUNTS, Member, first_members, linked_findings, names_of, ranked
 from stillwatch.report.waterfall import Chance, Step, chances, waterfall
 
 NEAR = 5
@@ -147,7 +148,7 @@ def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> Findi
         finding=finding,
         steps=waterfall(finding, prior),
         chances=chances(finding, prior),
-        members=first_members(mine, MAX_ACCOUNTS),
+        members=ordered(mine)[:MAX_ACCOUNTS],
         n_members=mine.num_rows,
         linked=linked_findings(finding, scan.links),
         needed_bits=scan.summary.null.campaign_threshold_bits,

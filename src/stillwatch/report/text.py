@@ -125,6 +125,22 @@ def _two_digits(value: float) -> str:
     return f"{round(value / size) * size:,}"
 
 
+def comes_once(expected: float) -> str:
+    """An expected number per 30 days as a director reads it: one false finding in 22 years."""
+    if expected <= 0 or not math.isfinite(expected):
+        return "no false finding, as far as the numbers show" if expected <= 0 else "false findings at any time"
+    said = how_often(expected).removeprefix("about ")
+    return said.replace("one", "one false finding", 1) if "one" in said else said.replace(" a", " false findings a")
+
+
+def times(value: float) -> str:
+    """The factor that so many bits are: about 9,900."""
+    if value > 30:
+        return "more than a billion"
+    ratio = 2.0**value
+    return f"about {_two_digits(ratio)}" if ratio >= 10 else f"about {ratio:.1f}"
+
+
 def probability(p: float) -> str:
     """A probability that never claims to be certain."""
     if p > 0.9999:
@@ -153,6 +169,17 @@ def moment(iso: str) -> str:
     """The minute of a UTC ISO text."""
     at = parse_time(iso)
     return shown_id(iso) if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def days(first: str, last: str) -> str:
+    """The days from one time to another: 2 to 22 Feb 2026, 28 Jan to 3 Feb 2026."""
+    begin, end = parse_time(first), parse_time(last)
+    if begin is None or end is None or begin.date() == end.date():
+        return day(last)
+    same_year = begin.year == end.year
+    same = same_year and begin.month == end.month
+    left = f"{begin.day}" if same else f"{begin.day} {begin:%b}" if same_year else day(first)
+    return f"{left} to {day(last)}"
 
 
 def span(first: str, last: str) -> str:

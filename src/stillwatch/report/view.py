@@ -8,41 +8,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from markupsafe import Markup
 
-from stillwatch.campaigns.finding import Explanation, Finding, TemplateExample
+from stillwatch.campaigns.finding import Finding, TemplateExample
+from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES
 from stillwatch.report import charts
+from stillwatch.report.advice import UNSEEN, in_short
 from stillwatch.report.atlas import technique_name
 from stillwatch.report.conclusion import CARRYING, Conclusion
 from stillwatch.report.graph import shares_graph
+from stillwatch.report.honest import Explained, explained
+from stillwatch.report.members import MAX_ACCOUNTS, MAX_NETWORK_ACCOUNTS, Member, as_csv, by_role
+from stillwatch.report.naming import linked_findings
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import MAX_EXAMPLE, parse_time, shown
-from stillwatch.report.waterfall import Chance, Step, best_explanation, chances, waterfall
+from stillwatch.report.waterfall import Chance, Step, chances, exact_sum, waterfall
 
-MAX_ACCOUNTS = 200
-MAX_NETWORK_ACCOUNTS = 20
 MAX_QUARANTINE_REASONS = 50
-ROLES = ("driver", "carrier", "stolen", "adjacent")
-ORDER = ("campaign", "harvest", "network")
-"""Findings in the order in which they are shown; networks come last, folded."""
+
+MAX_MOULDS = 3
 
 TRIFLE_BITS = 0.5
 """Evidence of a network that says less is summed up."""
 
 _SAYS = ("evidence", "overlap", "rest")
-_WOULD_SHOW = " would show this too: "
 _SLOT = re.compile(r"(⟦[^⟧]*⟧)")
 _SPARK_WIDTH, _SPARK_HEIGHT = 220, 34
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An account of a finding."""
-
-    account_id: str
-    role: str
-    bits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +57,10 @@ class Mould:
 class FindingView:
     """A finding as the page shows it. zero: where 0 bits is on the waterfall's scale, in per cent.
 
+    exact: the sum's terms and total as figures that add up.  short: its reasons, each with its strongest sentences.
+    explanations: the honest ones, the best first.  listed: all its accounts as CSV; None where they are too many.
     needed: bits of extraction and of margin that a campaign takes.  carrying: accounts with its exchanges.
-    network: accounts of the network that it runs on.  would_show: what the best honest explanation would be, and what
-    it would show too.
+    network: accounts of the network that it runs on.
     """
 
     name: str
@@ -76,11 +68,13 @@ class FindingView:
     bars: list[Bar]
     zero: float
     chances: list[Chance]
-    best: Explanation | None
-    explanations: list[Explanation]
+    exact: list[tuple[str, str]]
+    short: list[tuple[str, list[str]]]
+    explanations: list[Explained]
     moulds: list[Mould]
     members: list[Member]
     n_members: int
+    listed: str | None
     roles: list[tuple[str, int]]
     pictures: dict[str, Markup | None]
     atlas: list[tuple[str, str]]
@@ -101,13 +95,9 @@ class FindingView:
         return len(small), sum(small)
 
     @property
-    def would_show(self) -> tuple[str, list[str]]:
-        """The sentence that says what the best honest explanation would be, once, and what speaks for it."""
-        said = [one.partition(_WOULD_SHOW) for one in (self.best.for_ if self.best else [])]
-        begins = {begin for begin, middle, _ in said if middle}
-        if len(begins) == 1 and all(middle for _, middle, _ in said):
-            return begins.pop() + _WOULD_SHOW.rstrip(), [end for _, _, end in said]
-        return "", list(self.best.for_ if self.best else [])
+    def best(self) -> Explained | None:
+        """The honest explanation that leaves least: the one to beat."""
+        return self.explanations[0] if self.explanations else None
 
     @property
     def anchor(self) -> str:
@@ -125,11 +115,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything the page shows."""
+    """Everything the page shows.
+
+    steps: what to do next.  promise: what the promise means, a paragraph each.  readable: how much of the logs was.
+    """
 
     summary: ScanSummary
     conclusion: Conclusion
-    promise: str
+    steps: list[str]
+    promise: list[str]
+    readable: str
     main: list[FindingView]
     networks: list[FindingView]
     names: dict[str, str]
@@ -141,26 +136,30 @@ class Page:
     sources: int
 
     @property
+    def unseen(self) -> list[tuple[str, str]]:
+        """What the logs could not support, in words, and what it needs."""
+        missing = self.summary.missing_evidence
+        return [(UNSEEN.get(one.evidence, one.evidence), f"{one.evidence} needs {one.needs}") for one in missing]
+
+    @property
+    def n_tested(self) -> int:
+        """Groups that were tested."""
+        return sum(n for _, n in self.tested)
+
+    @property
+    def max_moulds(self) -> int:
+        """Templates that a finding shows; the rest is folded."""
+        return MAX_MOULDS
+
+    @property
+    def least_exchanges(self) -> int:
+        """Answers below which a group is not put to the test of extraction."""
+        return MIN_CAMPAIGN_EXCHANGES
+
+    @property
     def carrying_networks(self) -> int:
         """Networks on which campaigns run."""
         return sum(bool(view.linked) for view in self.networks)
-
-
-def ranked(findings: list[Finding]) -> list[Finding]:
-    """Findings in the order in which they are shown; within a verdict, as the scan ranked them."""
-    rank = {verdict: at for at, verdict in enumerate(ORDER)}
-    return sorted(findings, key=lambda finding: rank.get(finding.verdict, len(rank)))
-
-
-def names_of(findings: list[Finding]) -> dict[str, str]:
-    """finding_id -> what the page calls it: C1, C2, H1, N1, ..."""
-    numbers: Counter[str] = Counter()
-    out = {}
-    for finding in findings:
-        letter = finding.verdict[:1].upper() or "F"
-        numbers[letter] += 1
-        out[finding.finding_id] = f"{letter}{numbers[letter]}"
-    return out
 
 
 def view_finding(
@@ -168,16 +167,16 @@ def view_finding(
     all_findings: dict[str, Finding],
     names: dict[str, str],
     summary: ScanSummary,
-    tested: int,
-    members: pa.Table,
+    members: list[Member],
     links: pa.Table,
+    *,
+    whole: bool = True,
 ) -> FindingView:
     """A finding with its pictures; a network with the small ones only.
 
-    tested: accounts of the group that was tested; the bits that it had to reach depend on them.
+    members: all its accounts, in order.  whole: whether the page has room for all of them.
     """
-    mine = members.filter(pc.equal(members["finding_id"], finding.finding_id))
-    roles = Counter(mine["role"].to_pylist())
+    roles = by_role(members)
     small = finding.verdict == "network"
     linked = linked_findings(finding, links)
     network = max([finding.accounts, *(all_findings[one].accounts for one in linked if one in all_findings)])
@@ -188,42 +187,27 @@ def view_finding(
         bars=bars,
         zero=zero,
         chances=chances(finding, summary.prior_per_million),
-        best=best_explanation(finding),
-        explanations=sorted(finding.explanations, key=lambda one: (one.margin_bits, one.name)),
+        exact=exact_sum(finding, summary.prior_per_million),
+        short=in_short(finding),
+        explanations=explained(finding),
         moulds=[Mould(one, list(_pieces(one.example))) for one in finding.templates],
-        members=first_members(mine, MAX_NETWORK_ACCOUNTS if small else MAX_ACCOUNTS),
-        n_members=mine.num_rows,
-        roles=[(role, roles[role]) for role in sorted(roles, key=_role_rank)],
+        members=members[: MAX_NETWORK_ACCOUNTS if small else MAX_ACCOUNTS],
+        n_members=len(members),
+        listed=as_csv(members) if whole and members else None,
+        roles=roles,
         pictures=_pictures(finding, small, finding.accounts if small else network),
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked,
         network=network,
         needed=summary.null.campaign_threshold_bits,
-        carrying=sum(roles[role] for role in CARRYING) or finding.accounts,
+        carrying=sum(n for role, n in roles if role in CARRYING) or finding.accounts,
     )
-
-
-def first_members(mine: pa.Table, limit: int) -> list[Member]:
-    """The first accounts of a finding: by role, then by their own evidence, then by id."""
-    rows = zip(mine["account_id"].to_pylist(), mine["role"].to_pylist(), mine["bits"].to_pylist(), strict=True)
-    ordered = sorted(rows, key=lambda row: (_role_rank(row[1]), -row[2], row[0]))
-    return [Member(account, role, float(bits)) for account, role, bits in ordered[:limit]]
-
-
-def linked_findings(finding: Finding, links: pa.Table) -> list[str]:
-    """Networks that a campaign runs on, or campaigns that run on a network."""
-    here, there = ("campaign_id", "network_id") if finding.verdict == "campaign" else ("network_id", "campaign_id")
-    return sorted(set(links.filter(pc.equal(links[here], finding.finding_id))[there].to_pylist()))
 
 
 def quarantine_reasons(quarantine: pa.Table) -> list[tuple[str, int]]:
     """Reasons and how many rows each has, the most frequent first."""
     counts = Counter(quarantine["reason"].to_pylist())
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _role_rank(role: str) -> tuple[int, str]:
-    return (ROLES.index(role) if role in ROLES else len(ROLES), role)
 
 
 def _bars(steps: list[Step]) -> tuple[list[Bar], float]:

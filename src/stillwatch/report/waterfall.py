@@ -87,6 +87,19 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
     return steps
 
 
+def exact_sum(finding: Finding, prior_per_million: float) -> list[tuple[str, str]]:
+    """The sum's terms and its total as (name, figure), to a thousandth of a bit; the figures add up as they stand."""
+    steps = waterfall(finding, prior_per_million)
+    terms = [(step.name, round(step.bits * 1000)) for step in steps if step.kind in ("prior", "subtotal", "honest")]
+    terms.append(("total", sum(thousandths for _, thousandths in terms)))
+    return [(name, _thousandths(value, signed=at > 0 and name != "total")) for at, (name, value) in enumerate(terms)]
+
+
+def _thousandths(value: int, *, signed: bool) -> str:
+    said = f"{abs(value) // 1000}.{abs(value) % 1000:03d}"
+    return f"−{said}" if value < 0 else f"+{said}" if signed else said
+
+
 def pieces(finding: Finding, axis: str) -> list[Evidence]:
     """The evidence of an axis, the strongest first and what is taken away last."""
     mine = [piece for piece in finding.evidence if piece.axis == axis]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,18 @@ from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Findings
 from stillwatch.report import text
+from stillwatch.report.advice import next_steps
 from stillwatch.report.axes import two_axes
-from stillwatch.report.conclusion import conclude, promise_in_words
+from stillwatch.report.calibration import promise_in_words, read_share
+from stillwatch.report.conclusion import conclude
+from stillwatch.report.members import MAX_LISTED, ordered
+from stillwatch.report.naming import names_of, ranked
 from stillwatch.report.summary import ScanSummary
-from stillwatch.report.view import (
-    MAX_QUARANTINE_REASONS,
-    Column,
-    Page,
-    names_of,
-    quarantine_reasons,
-    ranked,
-    view_finding,
-)
+from stillwatch.report.view import MAX_QUARANTINE_REASONS, Column, Page, quarantine_reasons, view_finding
 
 _PAGE = Path(__file__).parent / "page"
+
+_SCRIPTS = ("fold.js", "accounts.js")
 
 
 def write_report(
@@ -39,44 +37,56 @@ def write_report(
     links: pa.Table,
     quarantine: pa.Table,
     result: Path,
+    *,
+    verdicts: pa.Table | None = None,
 ) -> None:
     """Write `report.html` into a scan's result folder.
 
-    Shapes: accounts is `schema.FINDING_ACCOUNTS`, links `schema.FINDING_LINKS`, quarantine `schema.QUARANTINE`.
+    Shapes: accounts is `schema.FINDING_ACCOUNTS`, links `schema.FINDING_LINKS`, quarantine `schema.QUARANTINE`,
+    verdicts `schema.ACCOUNTS`: with it the tables of accounts count what each one sent.
     Assumes: nothing of the texts and ids; all are shown escaped, without invisible characters.
     Raises: msgspec.ValidationError where the summary lacks what `scan.json` must hold.
     """
-    page = make_page(findings, msgspec.convert(summary, ScanSummary), accounts, links, quarantine)
+    page = make_page(findings, msgspec.convert(summary, ScanSummary), accounts, links, quarantine, verdicts=verdicts)
     (result / "report.html").write_text(render(page), encoding="utf-8", newline="\n")
 
 
 def make_page(
-    findings: Findings, summary: ScanSummary, accounts: pa.Table, links: pa.Table, quarantine: pa.Table
+    findings: Findings,
+    summary: ScanSummary,
+    accounts: pa.Table,
+    links: pa.Table,
+    quarantine: pa.Table,
+    *,
+    verdicts: pa.Table | None = None,
 ) -> Page:
     """Everything the page shows, with its pictures drawn."""
     shown = ranked(findings.findings)
     names = names_of(shown)
-    # A network is tested whole and in its streams; its own size is that of the whole.
-    sizes = {one.finding_id: one.accounts for one in findings.tested if one.verdict != "network"}
     by_id = {one.finding_id: one for one in shown}
-    views = [
-        view_finding(one, by_id, names, summary, sizes.get(one.finding_id, one.accounts), accounts, links)
-        for one in shown
-    ]
+    views = []
+    room = MAX_LISTED
+    for one in shown:
+        members = ordered(accounts.filter(pc.equal(accounts["finding_id"], one.finding_id)), verdicts)
+        whole = len(members) <= room
+        room -= len(members) if whole else 0
+        views.append(view_finding(one, by_id, names, summary, members, links, whole=whole))
     reasons = quarantine_reasons(quarantine)
-    main = [view for view in views if view.finding.verdict != "network"]
+    carrying = len(set(links["network_id"].to_pylist()) & by_id.keys())
     return Page(
         summary=summary,
-        conclusion=conclude(findings, summary, accounts, links),
+        conclusion=conclude(findings, summary, accounts, links, names),
+        steps=next_steps(shown, names, _roles(findings, accounts), summary, carrying),
         promise=promise_in_words(summary),
-        main=main,
+        readable=read_share(summary),
+        main=[view for view in views if view.finding.verdict != "network"],
         networks=[view for view in views if view.finding.verdict == "network"],
         names=names,
         axes=two_axes(
             findings.tested,
             summary.null.coordination_threshold_bits,
             summary.null.extraction_threshold_bits,
-            {view.finding.finding_id: view.name for view in main},
+            {one.finding_id: names[one.finding_id] for one in shown},
         )
         if findings.tested
         else None,
@@ -86,6 +96,17 @@ def make_page(
         n_reasons=len(reasons),
         sources=int(pc.count_distinct(quarantine["source"]).as_py()),
     )
+
+
+def _roles(findings: Findings, accounts: pa.Table) -> dict[str, int]:
+    """Role -> distinct accounts that have it in a campaign, each account once, by its gravest part."""
+    campaigns = pa.array([one.finding_id for one in findings.findings if one.verdict == "campaign"], pa.string())
+    mine = accounts.filter(pc.is_in(accounts["finding_id"], campaigns))
+    parts: dict[str, set[str]] = defaultdict(set)
+    for account, role in zip(mine["account_id"].to_pylist(), mine["role"].to_pylist(), strict=True):
+        parts[account].add(role)
+    gravest = ("stolen", "driver", "carrier", "adjacent")
+    return dict(Counter(next((role for role in gravest if role in had), "") for had in parts.values()))
 
 
 def render(page: Page) -> str:
@@ -98,11 +119,11 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     for name in (
-        "bits", "capitalize_first", "count", "day", "how_often", "listed", "moment", "probability", "rate", "share",
-        "short", "shown", "shown_id", "signed", "span", "spelled",
+        "bits", "capitalize_first", "comes_once", "count", "day", "days", "listed", "moment", "probability", "rate",
+        "share", "short", "shown", "shown_id", "signed", "span", "spelled", "times",
     ):  # fmt: skip
         environment.filters[name] = getattr(text, name)
-    script = (_PAGE / "print.js").read_text(encoding="utf-8").strip()
+    script = "\n".join((_PAGE / name).read_text(encoding="utf-8").strip() for name in _SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(
         page=page,

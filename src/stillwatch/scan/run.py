@@ -182,7 +182,9 @@ def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, A
         quarantine = pq.read_table(work / "quarantine.parquet")
         write_table(quarantine, result / "quarantine.parquet")
         (result / "scan.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
-        write_report(tables.findings, summary, tables.accounts, tables.links, quarantine, result)
+        write_report(
+            tables.findings, summary, tables.accounts, tables.links, quarantine, result, verdicts=tables.verdicts
+        )
     except OSError as error:
         raise OutputError(
             f"cannot write: {error.strerror or error}", source=str(result), hint="free some space and scan again"

@@ -2,7 +2,7 @@
   "use strict";
   var opened = [];
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details:not([open])").forEach(function (one) {
+    document.querySelectorAll("details.network:not([open])").forEach(function (one) {
       one.open = true;
       opened.push(one);
     });
