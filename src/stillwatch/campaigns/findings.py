@@ -30,6 +30,9 @@ ATLAS_OF_CAMPAIGN = ("AML.T0024.002", "AML.T0021")
 ATLAS_OF_NETWORK = ("AML.T0008.005", "AML.T0021")
 MIN_TARGET_SHARE = 0.05
 
+FIRST_EXCHANGES = 8
+"""Earliest exchanges that a finding's id is made from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -71,6 +74,11 @@ class _Book:
         self.links: list[tuple[str, str]] = []
         self.best = np.zeros((context.index.n_units, 2))
         self.said = np.full(context.index.n_accounts, "clear", dtype=object)
+
+    @property
+    def ids(self) -> set[str]:
+        """Ids of the findings so far."""
+        return {finding.finding_id for finding in self.findings}
 
     def weigh(self, subject: Assessed, verdict: str, finding_id: str | None) -> None:
         """Note a tested group, and its bits for its accounts."""
@@ -128,7 +136,7 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
         if verdict != "campaign":
             continue
         part = roles(context.connection, subject, context.cells, scorer)
-        finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
+        finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples, book.ids)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
@@ -144,7 +152,7 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
                 replace(role, role="driver" if role.account in theirs else "adjacent" if unit in before else role.role)
                 for role, unit in members(context.connection, subject, scorer)
             ]
-            finding, _ = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples)
+            finding, _ = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples, book.ids)
             book.enter(finding, part)
             book.weigh(subject, verdict, finding.finding_id)
             book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
@@ -162,8 +170,9 @@ def _finding(
     everybody: Everybody,
     scorer: Scorer,
     examples: dict[int, str],
+    taken: set[str],
 ) -> tuple[Finding, pa.Table]:
-    """The finding, and its exchanges as (exchange_id, key)."""
+    """The finding, and its exchanges as (exchange_id, key). taken: ids of the findings before it."""
     connection, cells = context.connection, context.cells
     rows, units = subject.cells, subject.network.members
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
@@ -185,7 +194,7 @@ def _finding(
     network_total = connection.execute("select count(*) from told join picked_units using (unit)").fetchall()[0]
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
     picked = connection.sql("select exchange_id, key from picked order by us, exchange_id").to_arrow_table()
-    finding_id = _finding_id(kind, picked["exchange_id"][:8].to_pylist())
+    finding_id = finding_id_of(kind, picked["exchange_id"], taken)
     n_accounts = sum(role.role in CARRYING for role in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = {
@@ -263,9 +272,20 @@ def _claim(kind: str, accounts: int, n: int, first: int, last: int, shares: dict
     return f"{who}. Whoever they serve, acting as one is no accusation by itself."
 
 
-def _finding_id(kind: str, exchange_ids: Sequence[str]) -> str:
-    digest = blake2b("\n".join([kind, *exchange_ids]).encode(), digest_size=6).hexdigest()
-    return f"{kind[:1].upper()}-{digest}"
+def finding_id_of(kind: str, exchange_ids: pa.ChunkedArray, taken: set[str]) -> str:
+    """A finding's id, from its earliest exchanges; from more of them where another finding begins with the same ones.
+
+    Networks may share accounts, and with them their earliest exchanges.
+    """
+    n = FIRST_EXCHANGES
+    while True:
+        first = exchange_ids[:n].to_pylist()
+        beyond = [str(n)] if n > len(first) and n > FIRST_EXCHANGES else []
+        digest = blake2b("\n".join([kind, *first, *beyond]).encode(), digest_size=6).hexdigest()
+        found = f"{kind[:1].upper()}-{digest}"
+        if found not in taken:
+            return found
+        n *= 4
 
 
 def _probabilities(subject: Assessed, cells: Cells) -> dict[int, float]:
