@@ -13,6 +13,9 @@ from stillwatch.campaigns.explanations import EXPLANATIONS
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.cli import make_app
 from stillwatch.links.kinds import GROUPS, KINDS
+from stillwatch.traffic_range.evasions import DIALS
+from stillwatch.traffic_range.population import populations
+from stillwatch.traffic_range.worlds import WORLDS, Cast
 
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = "<!-- Written by tools/docs.py from the code; edit that. -->\n"
@@ -83,6 +86,51 @@ def _table(name: str) -> list[str]:
     return [f"## {name.lower()}", "", "| column | type | may be missing | what it is |", "|---|---|---|---|", *rows, ""]
 
 
+def worlds() -> str:
+    """docs/worlds.md."""
+    played = populations()
+    out = [HEAD, "# Worlds, campaigns and dials", ""]
+    out += ["What `stillwatch range` can write. What a world holds and assumes is in [range.md](range.md).", ""]
+    out += ["## Worlds", "", "Accounts are those at `--scale 1`.", ""]
+    out += ["| world | what it is | days | honest accounts | campaigns |", "|---|---|---|---|---|"]
+    for world in WORLDS.values():
+        campaigns = [one for one in world.cast if one.campaign]
+        honest = sum(one.accounts for one in world.cast if not one.campaign)
+        out.append(f"| `{world.name}` | {world.title} | {world.calendar.days} | {honest:,} | {len(campaigns)} |")
+    for world in WORLDS.values():
+        entries = [one for one in world.cast if one.campaign]
+        if entries:
+            out += ["", f"### Campaigns of `{world.name}`", ""]
+            out += ["| campaign | kind | accounts | never fewer | operator | targets | set | dials |"]
+            out += ["|---|---|---|---|---|---|---|---|", *(_entry(one) for one in entries)]
+    out += ["", "## Kinds of campaigns", "", "| kind | what it does |", "|---|---|"]
+    out += [f"| `{name}` | {one.title} |" for name, one in played.items() if one.campaign]
+    out += ["", "## Other populations", "", "| population | who it is |", "|---|---|"]
+    out += [f"| `{name}` | {one.title} |" for name, one in played.items() if not one.campaign]
+    out += [
+        "",
+        "## Dials",
+        "",
+        "From 0, the plain campaign, to 1: `--dial NAME=X` sets one on every campaign of a world.",
+        "",
+    ]
+    out += ["| dial | what it is |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in DIALS.items())]
+    return "\n".join(out) + "\n"
+
+
+def _entry(cast: Cast) -> str:
+    set_ = ", ".join(f"{name} {value:g}" for name, value in cast.options.items())
+    dials = ", ".join(f"{name} {value:g}" for name, value in cast.dials.items())
+    if len(cast.dials) >= len(DIALS):
+        dials = "all " + ", ".join(sorted({f"{value:g}" for value in cast.dials.values()}))
+    kind = f"`{cast.population}`" + (f" on `{cast.on}`" if cast.on else "")
+    told = cast.campaign
+    operator, targets = (told.operator, ", ".join(told.targets)) if told else ("", "")
+    return (
+        f"| `{cast.called}` | {kind} | {cast.accounts:,} | {cast.least} | {operator} | {targets} | {set_} | {dials} |"
+    )
+
+
 def commands() -> str:
     """docs/commands.md."""
     return HEAD + "\n" + make_app().generate_docs(output_format="markdown", recursive=True).rstrip() + "\n"
@@ -92,7 +140,12 @@ def _text(thing: object) -> str:
     return inspect.getdoc(thing) or ""
 
 
-PAGES: dict[str, Callable[[], str]] = {"evidence.md": evidence, "tables.md": tables, "commands.md": commands}
+PAGES: dict[str, Callable[[], str]] = {
+    "evidence.md": evidence,
+    "tables.md": tables,
+    "commands.md": commands,
+    "worlds.md": worlds,
+}
 
 
 def stale() -> list[str]:
