@@ -46,6 +46,12 @@ class Addresses:
         seats = (rows[:, None] * self.each + np.arange(self.each)).ravel()
         return Addresses(self.each, self.ip.take(pa.array(seats)), self.asn[seats], self.country[seats])
 
+    def through_vpn(self) -> npt.NDArray[np.bool_]:
+        """Accounts that have a VPN's exits among their addresses."""
+        exits = np.asarray(pa.compute.starts_with(self.ip, f"{_VPN}."))
+        found: npt.NDArray[np.bool_] = exits.reshape(-1, self.each).any(axis=1)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class AddressPlan:

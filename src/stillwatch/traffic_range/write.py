@@ -25,6 +25,7 @@ from stillwatch.traffic_range.exchanges import BLOCK, TRUTH
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
 from stillwatch.traffic_range.stage import DAY, SECOND, Stage
+from stillwatch.traffic_range.texts.languages import LANGUAGES
 from stillwatch.traffic_range.worlds import Cast, World
 
 MARK = "world.json"
@@ -41,7 +42,15 @@ _REPEATED = [
 """Columns whose values come again and again: the others are not worth a dictionary."""
 
 _TABLES = {
-    "accounts": pa.schema([("account_id", pa.string()), ("kind", pa.string())]),
+    "accounts": pa.schema(
+        [
+            ("account_id", pa.string()),
+            ("kind", pa.string()),
+            ("language", pa.string()),
+            ("zone", pa.int64()),
+            ("vpn", pa.bool_()),
+        ]
+    ),  # fmt: skip
     "account_network": pa.schema([("account_id", pa.string()), ("network", pa.string())]),
     "account_campaign": pa.schema([("account_id", pa.string()), ("campaign", pa.string()), ("role", pa.string())]),
     "campaigns": pa.schema([("campaign", pa.string()), ("operator", pa.string()), ("targets", pa.list_(pa.string()))]),
@@ -152,6 +161,9 @@ def _play(world: World, cast: Cast, seed: int, scale: float, days: _Days) -> Ite
             "account_id": accounts.account_id,
             # Accounts that another population opened have its kind.
             "kind": pa.nulls(len(accounts), pa.string()) if cast.on else accounts.kind,
+            "language": pa.array(LANGUAGES).take(pa.array(accounts.language)),
+            "zone": np.clip(np.round(accounts.zone), -11, 12).astype(np.int64),
+            "vpn": accounts.addresses.through_vpn(),
             "network": accounts.network,
             "campaign": accounts.campaign,
             "role": accounts.role,
@@ -191,7 +203,7 @@ def _write_accounts(out: Path, registry: list[pa.Table], truths: list[pa.Table],
         if campaign is not None
     ]
     tables = {
-        "accounts": own.select(["account_id", "kind"]),
+        "accounts": own.select(_TABLES["accounts"].names),
         "account_network": member.group_by(["account_id", "network"], use_threads=False).aggregate([]),
         "account_campaign": agent.select(["account_id", "campaign", "role"]),
         "campaigns": pa.Table.from_pylist(campaigns, _TABLES["campaigns"]).sort_by("campaign"),
