@@ -26,7 +26,7 @@ from stillwatch.benchmark.agreement import Groups, completeness, labels, poured_
 from stillwatch.benchmark.measured import Column, Measured, Row, best_seconds, installed
 from stillwatch.benchmark.texts import exchanges_of
 from stillwatch.engine.parts import part_path, write_table
-from stillwatch.fingerprint.record import fingerprint, sketch
+from stillwatch.fingerprint.record import fingerprint, likeness, sketch
 from stillwatch.schema import SKETCH_BINS
 from stillwatch.templates.find import find_templates
 from stillwatch.traffic_range.texts.english import ENGLISH
@@ -104,12 +104,13 @@ def by_buckets(poured: Poured, folder: Path) -> Groups:
         keys = np.ascontiguousarray(sketches[:, band : band + BAND_BINS]).view(f"V{BAND_BINS}").ravel()
         _, first, group = np.unique(keys, return_index=True, return_inverse=True)
         here, there = np.arange(len(sketches)), first[group]
-        edge = here != there
+        # A band that is empty is no bucket.
+        edge = (here != there) & sketches[:, band : band + BAND_BINS].any(axis=1)
         here, there = here[edge], there[edge]
         alike = np.empty(len(here), np.bool_)
         for at in range(0, len(here), 100_000):
             block = slice(at, at + 100_000)
-            alike[block] = (sketches[here[block]] == sketches[there[block]]).mean(axis=1) >= BAND_LIKENESS
+            alike[block] = likeness(sketches[here[block]], sketches[there[block]]) >= BAND_LIKENESS
         ends.append(np.stack([here[alike], there[alike]]))
     a, b = np.concatenate(ends, axis=1)
     n = len(sketches)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stillwatch.benchmark import texts as made
 from stillwatch.benchmark.measured import Column, Measured, Row, best_seconds, installed
 from stillwatch.fingerprint.hashing import hash_strings
-from stillwatch.fingerprint.record import fingerprint, sketch
+from stillwatch.fingerprint.record import fingerprint, likeness, sketch
 from stillwatch.schema import SKETCH_BINS
 
 MEGABYTES = 20.0
@@ -36,9 +36,6 @@ ROWS = 10_000
 
 PART_MB = {"datasketch": 2.0, "rensa": 6.0, "gaoya": 8.0}
 """What slow libraries are given, in MB; rates do not depend on it."""
-
-CHANCE = 1 / 256
-"""8 bits agree by chance once in so many; taken out of the estimate, as a user of the sketch does."""
 
 Signatures = NDArray[np.generic]
 Prepare = Callable[[Sequence[str]], Callable[[], Signatures]]
@@ -169,6 +166,6 @@ def _error(prepare: Prepare, left: Sequence[str], right: Sequence[str], exact: N
     a, b = prepare(left)(), prepare(right)()
     if not a.shape[1]:
         return None
-    same = (a == b).mean(axis=1)
-    estimate = (same - CHANCE) / (1 - CHANCE) if a.dtype == np.uint8 else same
+    ours = a.dtype == np.uint8
+    estimate = likeness(a.astype(np.uint8), b.astype(np.uint8)) if ours else (a == b).mean(axis=1)
     return float(np.sqrt(np.mean((estimate - exact) ** 2)))

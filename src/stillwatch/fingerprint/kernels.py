@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from stillwatch.fingerprint.machine import trailing_zeros
 from stillwatch.fingerprint.words import (
@@ -43,9 +42,6 @@ SHINGLE_OUT = U(pow(int(BASE), SHINGLE_WORDS, 2**64))
 BINS = 128
 EMPTY_BIN = np.uint32(0xFFFFFFFF)
 
-MOSTLY_FULL = 80
-"""From so many full bins on it takes less time to search for each empty one than to offer every full one to all."""
-
 CHUNK_LEAST, CHUNK_MOST = 3, 24
 CHUNK_BOUNDARY = U(2**64 // 5)
 """A pair of words ends a chunk when its hash is below this: one in five, so that chunks have 7 words on average."""
@@ -71,60 +67,16 @@ HAS_QUESTION, HAS_TABLE, HAS_BLOB, HAS_LONG_LINE, HAS_SLOTS = range(5, 10)
 """Places in `shape_bits`, which says the bit of each shape's marker."""
 
 
-def make_ranks() -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
-    """Where an empty bin borrows: rank of bin i in bin j's own order of all bins, times 256; its own rank is 0.
-
-    Shapes: (BINS, BINS) uint16, [i, j].
-    """
-    ranks = np.empty((BINS, BINS), np.uint16)
-    state = int(SEED)
-    for j in range(BINS):
-        order = [i for i in range(BINS) if i != j]
-        for i in range(len(order) - 1, 0, -1):
-            state = (state * 6364136223846793005 + 1442695040888963407) & (2**64 - 1)
-            k = (state >> 33) % (i + 1)
-            order[i], order[k] = order[k], order[i]
-        for rank, i in enumerate([j, *order]):
-            ranks[i, j] = rank << 8
-    return ranks
-
-
-def make_orders(ranks: np.ndarray[tuple[int, int], np.dtype[np.uint16]]) -> NDArray[np.uint8]:
-    """The same as lists: the bins in each bin's own order, itself first. Shapes: (BINS, BINS) uint8, [j, rank]."""
-    return np.argsort(ranks, axis=0).T.astype(np.uint8)
-
-
 @njit(cache=True, nogil=True)
-def fill_bins(smallest, ranks, orders, full, best, out):  # type: ignore[no-untyped-def]
-    """The low byte of every bin's smallest hash; an empty bin takes that of the first full one in its own order.
+def fill_bins(smallest, out):  # type: ignore[no-untyped-def]
+    """A byte for every bin's smallest hash, 1 to 255 by its low 16 bits; 0 for an empty bin.
 
-    Shapes: smallest (BINS,) uint32; ranks, orders of `make_ranks` and `make_orders`; out (BINS,) uint8.
-    Room: full (BINS + 1,) int64, best (BINS,) uint16.
+    Shapes: smallest (BINS,) uint32; out (BINS,) uint8.
     """
-    n_full = 0
     for i in range(BINS):
-        full[n_full] = i
-        n_full += smallest[i] != EMPTY_BIN
-        out[i] = np.uint8(smallest[i])
-    if n_full == 0:
-        out[:] = 0
-    elif n_full >= MOSTLY_FULL:
-        for j in range(BINS):
-            if smallest[j] == EMPTY_BIN:
-                rank = 1
-                while smallest[orders[j, rank]] == EMPTY_BIN:
-                    rank += 1
-                out[j] = np.uint8(smallest[orders[j, rank]])
-    else:
-        best[:] = np.uint16(0xFFFF)
-        for k in range(n_full):
-            i = full[k]
-            value = np.uint16(smallest[i] & np.uint32(0xFF))
-            row = ranks[i]
-            for j in range(BINS):
-                best[j] = min(best[j], np.uint16(row[j] | value))
-        for j in range(BINS):
-            out[j] = np.uint8(best[j])
+        low = smallest[i] & np.uint32(0xFFFF)
+        byte = np.uint8((low * np.uint32(255) >> np.uint32(16)) + np.uint32(1))
+        out[i] = byte if smallest[i] != EMPTY_BIN else np.uint8(0)
 
 
 @njit(cache=True, nogil=True)
@@ -265,12 +217,12 @@ def _last_words(ring, count, wanted):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def prompt_rows(  # type: ignore[no-untyped-def]
-    data, offsets, valid, first_row, last_row, ranks, orders, keys, phrase_bits, ending, shape_bits,
+    data, offsets, valid, first_row, last_row, keys, phrase_bits, ending, shape_bits,
     hashes, counts, scripts, markers, chunks, sketches, projections,
 ):  # fmt: skip
     """Fill the prompt columns of rows [first_row, last_row).
 
-    Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool; ranks, orders of `make_ranks` and `make_orders`;
+    Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool;
     keys, phrase_bits, ending of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64: all
     words, head, tail; counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64;
     sketches (n, 128) uint8; projections (n, 64) int8.
@@ -280,7 +232,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
     starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
     room = np.zeros(WORD_BYTES + 8, np.uint8)
     words, moulds = np.zeros(16, np.uint64), np.zeros(16, np.uint64)
-    smallest, best, full = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16), np.empty(BINS + 1, np.int64)
+    smallest = np.empty(BINS, np.uint32)
     sums = np.empty(DIMS, np.int64)
     late_hash, late_start = np.empty(32, np.uint64), np.empty(32, np.int64)
     in_script = np.empty(N_SCRIPTS, np.int64)
@@ -387,7 +339,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
                 chunks[row, i] = U(0)
         if 0 < n_mould < SHINGLE_WORDS:
             _bin(shingle, smallest)
-        fill_bins(smallest, ranks, orders, full, best, sketches[row])
+        fill_bins(smallest, sketches[row])
         quantise(sums, projections[row])
         hashes[row, 0] = mix(all_words ^ U(count))
         hashes[row, 2] = _last_words(moulds, n_mould, END_WORDS)
@@ -449,14 +401,14 @@ def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def sketch_rows(data, offsets, valid, first_row, last_row, ranks, orders, sketches):  # type: ignore[no-untyped-def]
+def sketch_rows(data, offsets, valid, first_row, last_row, sketches):  # type: ignore[no-untyped-def]
     """Fill the sketches of rows [first_row, last_row) and nothing else. Shapes: as in `prompt_rows`."""
     folded = np.zeros(SEGMENT + 128, np.uint8)
     masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)
     starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
     room = np.zeros(WORD_BYTES + 8, np.uint8)
     moulds = np.zeros(16, np.uint64)
-    smallest, best, full = np.empty(BINS, np.uint32), np.empty(BINS, np.uint16), np.empty(BINS + 1, np.int64)
+    smallest = np.empty(BINS, np.uint32)
     source = folded.ctypes.data
     for row in range(first_row, last_row):
         if not valid[row]:
@@ -485,4 +437,4 @@ def sketch_rows(data, offsets, valid, first_row, last_row, ranks, orders, sketch
                     _bin(shingle, smallest)
         if 0 < n_mould < SHINGLE_WORDS:
             _bin(shingle, smallest)
-        fill_bins(smallest, ranks, orders, full, best, sketches[row])
+        fill_bins(smallest, sketches[row])

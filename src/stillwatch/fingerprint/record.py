@@ -23,12 +23,13 @@ SCRIPTS = (
 )  # fmt: skip
 """Names of the scripts, in the order of their numbers."""
 
-__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "sketch", "warm"]
+__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch", "warm"]
 
-Tables = tuple[
-    NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]
-]
-"""What the kernel looks up: ranks and orders of bins; phrases' keys and bits; words that end phrases; shapes' bits."""
+VALUES = 255
+"""Values of a bin that is not empty."""
+
+Tables = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]
+"""What the kernel looks up: phrases' keys and bits; words that end phrases; shapes' bits."""
 
 _SHAPES = (
     "code", "json", "numbered_list", "math", "tags", "question", "data_analysis", "base64", "long_line", "slots",
@@ -64,8 +65,7 @@ _LISTS = {"messages": "message_digests", "reasoning_in": "reasoning_in", "reason
 @cache
 def _tables() -> Tables:
     shapes = np.array([1 << MARKERS[name] for name in _SHAPES], np.int64)
-    ranks = kernels.make_ranks()
-    return (ranks, kernels.make_orders(ranks), *phrase_table(), shapes)
+    return (*phrase_table(), shapes)
 
 
 def _over_rows(work: Callable[[int, int], None], texts: Texts, threads: int) -> None:
@@ -177,16 +177,30 @@ def fingerprint(batch: pa.RecordBatch, positions: NDArray[np.int64], *, threads:
 
 
 def sketch(texts: pa.Array, *, threads: int = 1) -> NDArray[np.uint8]:
-    """The sketches of texts alone, zeros for nulls. Shapes: (n, SKETCH_BINS) uint8."""
+    """The sketches of texts alone, zeros for nulls and for empty bins. Shapes: (n, SKETCH_BINS) uint8."""
     found = texts_of(texts)
     out = np.zeros((len(texts), SKETCH_BINS), np.uint8)
-    ranks, orders = _tables()[:2]
 
     def work(first: int, last: int) -> None:
-        kernels.sketch_rows(found.data, found.offsets, found.valid, first, last, ranks, orders, out)
+        kernels.sketch_rows(found.data, found.offsets, found.valid, first, last, out)
 
     _over_rows(work, found, threads)
     return out
+
+
+def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Jaccard similarity of texts' 5-word shingles, estimated from their sketches; NaN where both are empty.
+
+    Shapes: (n, SKETCH_BINS) uint8 each, or one of them (SKETCH_BINS,); result (n,).
+    Bins that are empty in both say nothing and are left out; of 255 values one agrees by chance.
+    Source: Li, Owen and Zhang, One permutation hashing, NIPS 2012, section 3.
+    """
+    empty = np.count_nonzero((one | other) == 0, axis=-1)
+    equal = np.count_nonzero(one == other, axis=-1) - empty
+    apart = np.count_nonzero(np.minimum(one, other), axis=-1) - equal
+    filled = SKETCH_BINS - empty
+    agreed = np.maximum(equal - apart / (VALUES - 1), 0.0)
+    return np.where(filled > 0, agreed / np.maximum(filled, 1), np.nan)
 
 
 def warm() -> None:

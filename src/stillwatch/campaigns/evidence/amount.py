@@ -40,6 +40,6 @@ def fresh_answers(measures: Measures, null: Measures) -> Floats:
 def answers(measures: Measures, null: Measures) -> Floats:
     """ln(1 + exchanges x share of prompts not sent before): of an agent's trajectory every step is an answer.
 
-    Null: as above.
+    Null: as for `fresh-answers`.
     """
     return np.log1p(measures.exchanges * np.where(np.isnan(measures.distinct), 1.0, measures.distinct))
