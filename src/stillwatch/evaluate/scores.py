@@ -14,14 +14,30 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from scipy.optimize import linear_sum_assignment
 
-from stillwatch.errors import InputError, MissingSource
-from stillwatch.evaluate.networks import NetworkScore, network_scores
+from stillwatch.evaluate.accounts import (
+    GroupCount,
+    PopulationScore,
+    confusion,
+    group_counts,
+    population_scores,
+    role_confusion,
+)
+from stillwatch.evaluate.capabilities import OperatorScore, in_our_words, named_targets, operator_score
+from stillwatch.evaluate.networks import NetworkScore, TrueNetworkScore, network_scores, true_network_scores
+from stillwatch.evaluate.reading import (
+    OWN,
+    Scanned,
+    Truth,
+    check_same_world,
+    counts,
+    read_scan,
+    read_truth,
+    sets,
+)
 
-OWN = ("driven", "harvested_relay")
-"""Labels of exchanges that belong to a campaign; its cover traffic belongs to none."""
+__all__ = ["OWN", "CampaignScore", "Scores", "score", "score_tables"]
 
 ACCUSED = ("driver",)
 """Roles that accuse an account."""
@@ -37,6 +53,7 @@ class CampaignScore(msgspec.Struct, frozen=True, kw_only=True):
     own. Accounts: those of role `driver` in the finding against those of role `driver` in the truth.
     outcome: found; merged (half of it is in one finding that did not find it); split (half of it is in findings, and in
     no one of them); missed.  recall_anywhere: share of its exchanges that are in any finding of verdict campaign.
+    targets: what it is after, in the words of findings; named: what its finding says.
     """
 
     campaign: str
@@ -49,6 +66,9 @@ class CampaignScore(msgspec.Struct, frozen=True, kw_only=True):
     account_precision: float | None = None
     exchange_recall: float | None = None
     exchange_precision: float | None = None
+    operator: str = ""
+    targets: list[str] = msgspec.field(default_factory=list)
+    named: list[str] = msgspec.field(default_factory=list)
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +78,13 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     their accounts.  split_campaigns: further findings on a campaign that another finding matched.
     accused: kind of account -> honest accounts that a campaign finding calls drivers.  victims_accused: owners of
     stolen keys among them.
-    networks: findings of verdict `network`; network_findings: each of them against the truth's networks.
+    networks: findings of verdict `network`; network_findings: each of them against the truth's networks;
+    true_networks: each of those against the findings.
     harvests: findings of verdict `harvest`, each with the populations of its exchanges.
     honest_accounts: how many there were.
+    labels: exchanges in campaign findings by what they are (`driven`, `harvested_relay`, `cover`, `honest`).
+    verdicts: what accounts are -> what they are called -> accounts.  roles: the same of roles in campaigns.
+    populations, groups: what became of each.  operators: pairs of found campaigns, joined rightly and wrongly.
     """
 
     campaigns: list[CampaignScore]
@@ -72,6 +96,13 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     network_findings: list[NetworkScore]
     harvests: list[dict[str, Any]]
     honest_accounts: int
+    true_networks: list[TrueNetworkScore]
+    labels: dict[str, int]
+    verdicts: dict[str, dict[str, int]]
+    roles: dict[str, dict[str, int]]
+    populations: list[PopulationScore]
+    groups: list[GroupCount]
+    operators: OperatorScore
 
     @property
     def found(self) -> int:
@@ -84,30 +115,28 @@ def score(scan: Path, world: Path) -> Scores:
 
     Raises: MissingSource, InputError where either folder is not what it should be.
     """
-    findings = _json(scan / "findings.json")["findings"]
-    verdicts = {finding["finding_id"]: finding["verdict"] for finding in findings}
-    claimed = _table(scan / "finding_exchanges.parquet", ("finding_id", "exchange_id"))
-    parts = _table(scan / "finding_accounts.parquet", ("finding_id", "account_id", "role"))
-    kinds = _table(world / "truth" / "accounts.parquet", ("account_id", "kind"))
-    roles = _table(world / "truth" / "account_campaign.parquet", ("account_id", "campaign", "role"))
-    everything = _table(world / "truth" / "exchanges.parquet", ("exchange_id", "label", "campaign"), ("population",))
-    _same_world(claimed, everything)
-    truth = everything.filter(pc.is_in(everything["label"], pa.array(OWN)))
-    campaigns = _names(world, truth)
-    ids = sorted(finding_id for finding_id, verdict in verdicts.items() if verdict == "campaign")
-    overlap = _overlap(claimed, truth, ids, campaigns)
-    sizes = Counter(dict(_counts(truth["campaign"])))
-    claims = Counter(dict(_counts(claimed["finding_id"])))
+    return score_tables(read_scan(scan), read_truth(world))
+
+
+def score_tables(scanned: Scanned, truth: Truth) -> Scores:
+    """The scores of what was read. Raises: InputError where they do not belong together."""
+    check_same_world(scanned, truth)
+    own = truth.exchanges.filter(pc.is_in(truth.exchanges["label"], pa.array(OWN)))
+    campaigns, ids = list(truth.campaigns), scanned.campaigns
+    overlap = _overlap(scanned.claimed, own, ids, campaigns)
+    sizes, claims = Counter(dict(counts(own["campaign"]))), Counter(dict(counts(scanned.claimed["finding_id"])))
     matched = _match(overlap, [sizes[c] for c in campaigns], [claims[f] for f in ids])
-    drivers = _sets(roles.filter(pc.equal(roles["role"], "driver")), "campaign")
-    accused = _sets(parts.filter(pc.is_in(parts["role"], pa.array(ACCUSED))), "finding_id")
-    members = _sets(parts.filter(pc.is_in(parts["role"], pa.array(MEMBERS))), "finding_id")
+    drivers = truth.having("driver")
+    accused = sets(scanned.parts.filter(pc.is_in(scanned.parts["role"], pa.array(ACCUSED))), "finding_id")
+    members = sets(scanned.parts.filter(pc.is_in(scanned.parts["role"], pa.array(MEMBERS))), "finding_id")
+    listed = {one["finding_id"]: one for one in scanned.findings}
     scored = [
         _campaign(
             name,
+            truth.campaigns[name],
             drivers.get(name, set()),
             sizes[name],
-            None if at is None else ids[at],
+            None if at is None else listed[ids[at]],
             accused,
             claims,
             overlap[:, c],
@@ -115,49 +144,59 @@ def score(scan: Path, world: Path) -> Scores:
         )
         for c, (name, at) in enumerate(zip(campaigns, matched, strict=True))
     ]
-    kind_of = dict(zip(kinds["account_id"].to_pylist(), kinds["kind"].to_pylist(), strict=True))
-    guilty = set(roles.filter(pc.equal(roles["role"], "driver"))["account_id"].to_pylist())
-    victims = set(roles.filter(pc.equal(roles["role"], "stolen"))["account_id"].to_pylist())
-    wrong = {account for f in ids for account in accused.get(f, set())} - guilty
+    kind_of, guilty = truth.kind_of, truth.drivers
+    victims = set().union(*truth.having("stolen").values())
+    everybody = set().union(*(accused.get(f, set()) for f in ids))
+    wrong = everybody - guilty
     rest = [f for at, f in enumerate(ids) if at not in matched]
     own_share = {f: float(overlap[ids.index(f)].sum()) / max(claims[f], 1) for f in rest}
+    false = {f: accused.get(f, set()) for f in rest if own_share[f] < 0.5}
+    nets = {f: members.get(f, set()) for f, verdict in scanned.verdicts.items() if verdict == "network"}
+    found = {one.campaign: one.finding_id for one in scored if one.finding_id is not None}
     return Scores(
         campaigns=scored,
         false_campaigns=[
-            {"finding_id": f, "exchanges": claims[f], "kinds": _kinds(accused.get(f, set()), kind_of)}
-            for f in rest
-            if own_share[f] < 0.5
+            {"finding_id": f, "exchanges": claims[f], "kinds": _kinds(mine, kind_of)} for f, mine in false.items()
         ],
         split_campaigns=[f for f in rest if own_share[f] >= 0.5],
         accused=_kinds(wrong, kind_of),
         victims_accused=len(wrong & victims),
-        networks=sum(verdict == "network" for verdict in verdicts.values()),
-        network_findings=network_scores(
-            {f: members.get(f, set()) for f, verdict in verdicts.items() if verdict == "network"},
-            _networks(world),
-            kind_of,
-        ),
+        networks=len(nets),
+        network_findings=network_scores(nets, truth.networks, kind_of),
         harvests=[
-            {"finding_id": f, "exchanges": claims[f], "populations": _populations(claimed, everything, f)}
-            for f, verdict in sorted(verdicts.items())
+            {"finding_id": f, "exchanges": claims[f], "populations": _told(scanned.claimed, truth, [f], "population")}
+            for f, verdict in sorted(scanned.verdicts.items())
             if verdict == "harvest"
         ],
         honest_accounts=len(set(kind_of) - guilty),
+        true_networks=true_network_scores(
+            nets, truth.networks, truth.runs_on, set(scanned.accounts["account_id"].to_pylist())
+        ),
+        labels=_told(scanned.claimed, truth, ids, "label"),
+        verdicts=confusion(scanned, truth),
+        roles=role_confusion(scanned, truth),
+        populations=population_scores(scanned, truth, everybody),
+        groups=group_counts(truth, wrong, false, guilty),
+        operators=operator_score(
+            found, {name: operator for name, (operator, _) in truth.campaigns.items()}, scanned.findings
+        ),
     )
 
 
 def _campaign(
     name: str,
+    told: tuple[str, tuple[str, ...]],
     drivers: set[str],
     size: int,
-    finding: str | None,
+    match: dict[str, Any] | None,
     accused: dict[str, set[str]],
     claims: Counter[str],
     overlap: np.ndarray[Any, np.dtype[np.int64]],
     at: int | None,
 ) -> CampaignScore:
     anywhere = int(overlap.sum())
-    if finding is None or at is None:
+    operator, targets = told[0], in_our_words(told[1])
+    if match is None or at is None:
         merged = 0 < size <= 2 * int(overlap.max(initial=0))
         outcome = "merged" if merged else "split" if 0 < size <= 2 * anywhere else "missed"
         return CampaignScore(
@@ -166,7 +205,10 @@ def _campaign(
             exchanges=size,
             outcome=outcome,
             recall_anywhere=anywhere / max(size, 1),
+            operator=operator,
+            targets=targets,
         )
+    finding = match["finding_id"]
     mine, hits = accused.get(finding, set()), int(overlap[at])
     return CampaignScore(
         campaign=name,
@@ -179,6 +221,9 @@ def _campaign(
         account_precision=len(mine & drivers) / max(len(mine), 1),
         exchange_recall=hits / max(size, 1),
         exchange_precision=hits / max(claims[finding], 1),
+        operator=operator,
+        targets=targets,
+        named=named_targets(match),
     )
 
 
@@ -206,69 +251,15 @@ def _match(overlap: np.ndarray[Any, np.dtype[np.int64]], sizes: list[int], claim
     return out
 
 
-def _names(world: Path, truth: pa.Table) -> list[str]:
-    path = world / "truth" / "campaigns.parquet"
-    named = _table(path, ("campaign",))["campaign"].to_pylist() if path.exists() else []
-    return sorted(set(named) | set(truth["campaign"].drop_null().to_pylist()))
-
-
 def _kinds(accounts: set[str], kind_of: dict[str, str]) -> dict[str, int]:
     counts = Counter(kind_of.get(account, "not in the world") for account in accounts)
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-def _sets(table: pa.Table, by: str) -> dict[str, set[str]]:
-    out: dict[str, set[str]] = {}
-    for key, account in zip(table[by].to_pylist(), table["account_id"].to_pylist(), strict=True):
-        out.setdefault(key, set()).add(account)
-    return out
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-    except FileNotFoundError:
-        raise MissingSource("is not there", source=str(path), hint="name the folder that a scan wrote") from None
-    except msgspec.DecodeError as error:
-        raise InputError(f"is no JSON: {error}", source=str(path), hint="scan again") from None
-    return found
-
-
-def _counts(column: pa.ChunkedArray) -> list[tuple[str, int]]:
-    return [(one["values"], one["counts"]) for one in column.value_counts().to_pylist()]
-
-
-def _same_world(claimed: pa.Table, truth: pa.Table) -> None:
-    unknown = (
-        len(claimed) - pc.sum(pc.is_in(claimed["exchange_id"], truth["exchange_id"].combine_chunks())).as_py()
-        if len(claimed)
-        else 0
-    )
-    if unknown:
-        raise InputError(
-            f"the scan names {unknown:,} exchanges that the world does not have",
-            hint="evaluate a scan of this very world, made without --pseudonymise",
-        )
-
-
-def _networks(world: Path) -> dict[str, set[str]]:
-    path = world / "truth" / "account_network.parquet"
-    return _sets(_table(path, ("network", "account_id")), "network") if path.exists() else {}
-
-
-def _populations(claimed: pa.Table, truth: pa.Table, finding: str) -> dict[str, int]:
-    ids = claimed.filter(pc.equal(claimed["finding_id"], finding))["exchange_id"].combine_chunks()
-    whose = truth.filter(pc.is_in(truth["exchange_id"], ids))
-    if "population" not in whose.column_names:
+def _told(claimed: pa.Table, truth: Truth, findings: list[str], column: str) -> dict[str, int]:
+    """What the truth says of the exchanges of findings: value -> exchanges, most first."""
+    if column not in truth.exchanges.column_names:
         return {}
-    return dict(sorted(_counts(whose["population"]), key=lambda one: (-one[1], one[0])))
-
-
-def _table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
-    try:
-        there = pq.read_schema(path).names
-        return pq.read_table(path, columns=[*columns, *(name for name in optional if name in there)])
-    except FileNotFoundError:
-        raise MissingSource("is not there", source=str(path), hint="name a scan's folder, then a world's") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"cannot be read: {error}", source=str(path)) from None
+    mine = claimed.filter(pc.is_in(claimed["finding_id"], pa.array(findings, pa.string())))
+    whose = truth.exchanges.filter(pc.is_in(truth.exchanges["exchange_id"], mine["exchange_id"].combine_chunks()))
+    return dict(sorted(counts(whose[column]), key=lambda one: (-one[1], one[0])))
