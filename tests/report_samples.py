@@ -390,3 +390,15 @@ def write_scan(scan: Scan, folder: Path) -> Path:
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
     return folder
+
+
+def large_scan(accounts: int) -> Scan:
+    """A scan with one campaign of so many accounts."""
+    whole = rich_scan(0)
+    one = campaign(1, np.random.default_rng(7), accounts=accounts, days=28, per_day=200_000, targets={"tool use": 0.9})
+    rows = [(one.finding_id, f"acct-001-{at:05d}", "driver", round(12.0 - at % 40 / 10, 3)) for at in range(accounts)]
+    members = pa.table(
+        dict(zip(schema.FINDING_ACCOUNTS.names, zip(*rows, strict=True), strict=True)), schema.FINDING_ACCOUNTS
+    )
+    found = Findings(schema_version=schema.FINDINGS_VERSION, findings=[one], tested=whole.findings.tested)
+    return Scan(found, whole.summary, members, whole.links, whole.quarantine, whole.accounts)

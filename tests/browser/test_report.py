@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_samples import empty_scan, rich_scan
+from report_samples import empty_scan, large_scan, rich_scan
 
 from stillwatch.report.write import write_report
 
@@ -119,3 +119,71 @@ def test_the_keyboard_reaches_everything(reports: dict[str, Path], browser) -> N
     nameless = "[...document.querySelectorAll('[tabindex]')].filter(e => !e.getAttribute('aria-label')).length"
     assert tab.value(nameless) == 0
     assert tab.value("document.querySelector('.skip').getAttribute('href')") == "#findings"
+
+
+def test_accounts_sort_and_filter(reports: dict[str, Path], browser) -> None:
+    """All accounts of a finding, those beyond the table's rows included, are sorted and filtered in the page."""
+    tab = browser.tab()
+    tab.open(reports["rich"])
+    box = "document.querySelector('#finding-c1 .members')"
+    head = f"{box}.querySelectorAll('thead th')"
+    first = f"{box}.querySelector('tbody td').textContent"
+    assert tab.value(f"{box}.querySelectorAll('tbody tr').length") == 200
+    tab.value(f"{head}[2].querySelector('button').click()")
+    assert tab.value(f"{head}[2].getAttribute('aria-sort')") == "descending"
+    tab.value(f"{head}[0].querySelector('button').click(), {head}[0].querySelector('button').click()")
+    assert tab.value(f"{head}[0].getAttribute('aria-sort')") == "descending"
+    assert tab.value(first) == "acct-001-01203"
+    tab.value(f"(i => {{ i.value = '-00777'; i.dispatchEvent(new Event('input')) }})({box}.querySelector('input'))")
+    assert tab.value(f"{box}.querySelectorAll('tbody tr').length") == 1
+    assert tab.value(first) == "acct-001-00777"
+    assert tab.value(f"{box}.querySelector('[role=status]').textContent") == "1 of 1 that match"
+
+
+def test_accounts_are_saved_as_csv(reports: dict[str, Path], browser) -> None:
+    """The button hands out all accounts as CSV, hostile ids as text, without asking any server."""
+    tab = browser.tab()
+    tab.open(reports["rich"])
+    tab.value("URL.createObjectURL = blob => { window.saved = blob; return '#'; }")
+    tab.value("document.querySelector('#finding-c3 .tools button').click()")
+    tab.value("window.saved.text().then(text => { window.text = text; })")
+    lines = tab.value("window.text").splitlines()
+    assert lines[0] == "account,role,own_bits"
+    assert len(lines) == 48
+    assert [line for line in lines if "<script>window.hurt=1</script>" in line]
+    assert len(tab.requests) == 1
+
+
+def test_hostile_ids_stay_text_when_rows_are_drawn(reports: dict[str, Path], browser) -> None:
+    """Rows that the script draws are text too."""
+    tab = browser.tab()
+    tab.open(reports["rich"])
+    tab.value("document.querySelector('#finding-c3 thead button').click()")
+    assert tab.value("typeof window.hurt") == "undefined"
+    assert tab.value("document.querySelectorAll('#finding-c3 .members script, #finding-c3 .members img').length") == 0
+    assert "<script>window.hurt=1</script>" in tab.value(
+        "document.querySelector('#finding-c3 .members tbody').textContent"
+    )
+
+
+def test_twenty_thousand_accounts_open_at_once(tmp_path: Path, browser) -> None:
+    """A finding of 20,000 accounts stays below 3 MB, opens within two seconds, and its last account is found."""
+    scan = large_scan(20_000)
+    write_report(scan.findings, scan.summary, scan.members, scan.links, scan.quarantine, tmp_path)
+    page = tmp_path / "report.html"
+    assert page.stat().st_size < 3_000_000
+    tab = browser.tab()
+    tab.open(page)
+    assert tab.value("performance.timing.loadEventEnd - performance.timing.navigationStart") < 2_000
+    box = "document.querySelector('#finding-c1 .members')"
+    tab.value(f"(i => {{ i.value = '-19999'; i.dispatchEvent(new Event('input')) }})({box}.querySelector('input'))")
+    assert tab.value(f"{box}.querySelector('tbody').textContent").startswith("acct-001-19999")
+
+
+@pytest.mark.parametrize(("wish", "moves"), [("no-preference", "smooth"), ("reduce", "auto")])
+def test_whoever_wants_no_motion_gets_none(wish: str, moves: str, reports: dict[str, Path], browser) -> None:
+    """Links glide only for those who did not ask for less motion."""
+    tab = browser.tab()
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": wish}])
+    tab.open(reports["empty"])
+    assert tab.value("getComputedStyle(document.documentElement).scrollBehavior") == moves

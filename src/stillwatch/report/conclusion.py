@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
 from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES
+from stillwatch.report.members import gravest_parts
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import bits, count, listed, spelled
 
@@ -87,11 +88,6 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
         )
     elif not findings.tested:
         out.append("No group of accounts shared enough to be worth a test.")
-    if summary.missing_evidence:
-        said = "; ".join(f"{one.evidence} (needs {one.needs})" for one in summary.missing_evidence)
-        out.append(f"What the logs could not support, and so could not be seen: {said}.")
-    else:
-        out.append("Every kind of evidence had what it needs.")
     return out
 
 
@@ -185,20 +181,26 @@ def _networks(networks: list[Finding], carrying: set[str]) -> str:
 def _others(campaigns: list[Finding], members: pa.Table) -> list[str]:
     """Who is near the campaigns without being accused of them."""
     out = []
-    stolen = _distinct(members, campaigns, ("stolen",))
+    parts = gravest_parts(campaigns, members)
+    stolen, carriers, adjacent = (parts.get(role, 0) for role in ("stolen", "carrier", "adjacent"))
     if stolen:
         whose = "their owners' own traffic goes on" if stolen > 1 else "its owner's own traffic goes on"
         victims = "the owners are victims" if stolen > 1 else "the owner is a victim"
-        keys = f"{stolen:,} of them look like stolen keys" if stolen > 1 else "One of them looks like a stolen key"
+        keys = (
+            f"{spelled(stolen).capitalize()} of these accounts look like stolen keys"
+            if stolen > 1
+            else "One of these accounts looks like a stolen key"
+        )
         out.append(f"{keys}: {whose} beside the campaign's, and {victims}.")
-    carriers = _distinct(members, campaigns, ("carrier",))
     if carriers:
         carry = "is in the same networks and carries" if carriers == 1 else "are in the same networks and carry"
         out.append(f"{count(carriers, 'more account')} {carry} none of it.")
-    adjacent = _distinct(members, campaigns, ("adjacent",))
     if adjacent:
         lack = "lacks evidence of its own and is" if adjacent == 1 else "lack evidence of their own and are"
-        out.append(f"{count(adjacent, 'account')} near them {lack} not accused.")
+        out.append(
+            f"{spelled(adjacent).capitalize()} {'account' if adjacent == 1 else 'accounts'} near them {lack} "
+            "not accused."
+        )
     return out
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.campaigns.finding import Finding
 from stillwatch.report.text import bits, shown_id
 
 MAX_ACCOUNTS = 200
@@ -54,6 +56,19 @@ def by_role(members: list[Member]) -> list[tuple[str, int]]:
     """How many accounts have each role, in the order in which roles are shown."""
     counts = Counter(member.role for member in members)
     return [(role, counts[role]) for role in sorted(counts, key=_rank)]
+
+
+def gravest_parts(findings: Sequence[Finding], members: pa.Table) -> dict[str, int]:
+    """Role -> accounts of some findings, each once: whoever has an owner is a victim, and only then a driver.
+
+    members: `schema.FINDING_ACCOUNTS`.
+    """
+    mine = members.filter(pc.is_in(members["finding_id"], pa.array([one.finding_id for one in findings], pa.string())))
+    parts: dict[str, set[str]] = {}
+    for account, role in zip(mine["account_id"].to_pylist(), mine["role"].to_pylist(), strict=True):
+        parts.setdefault(account, set()).add(role)
+    order = ("stolen", "driver", "carrier", "adjacent")
+    return dict(Counter(next((role for role in order if role in had), "other") for had in parts.values()))
 
 
 def as_csv(members: list[Member]) -> str:

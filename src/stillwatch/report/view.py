@@ -136,10 +136,17 @@ class Page:
     sources: int
 
     @property
-    def unseen(self) -> list[tuple[str, str]]:
-        """What the logs could not support, in words, and what it needs."""
-        missing = self.summary.missing_evidence
-        return [(UNSEEN.get(one.evidence, one.evidence), f"{one.evidence} needs {one.needs}") for one in missing]
+    def unseen(self) -> list[tuple[str, list[str]]]:
+        """What the logs could not support: what it needs, and what cannot be seen without, in words."""
+        needs: dict[str, list[str]] = {}
+        for one in self.summary.missing_evidence:
+            needs.setdefault(one.needs, []).append(UNSEEN.get(one.evidence, one.evidence))
+        return list(needs.items())
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the logs hold any text, so that what is asked for can be known."""
+        return any(self.summary.coverage.get(name, 0.0) > 0 for name in ("prompt", "system_prompt", "first_user"))
 
     @property
     def n_tested(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from stillwatch.report.advice import next_steps
 from stillwatch.report.axes import two_axes
 from stillwatch.report.calibration import promise_in_words, read_share
 from stillwatch.report.conclusion import conclude
-from stillwatch.report.members import MAX_LISTED, ordered
+from stillwatch.report.members import MAX_LISTED, gravest_parts, ordered
 from stillwatch.report.naming import names_of, ranked
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.view import MAX_QUARANTINE_REASONS, Column, Page, quarantine_reasons, view_finding
@@ -76,7 +76,13 @@ def make_page(
     return Page(
         summary=summary,
         conclusion=conclude(findings, summary, accounts, links, names),
-        steps=next_steps(shown, names, _roles(findings, accounts), summary, carrying),
+        steps=next_steps(
+            shown,
+            names,
+            gravest_parts([one for one in shown if one.verdict == "campaign"], accounts),
+            summary,
+            carrying,
+        ),
         promise=promise_in_words(summary),
         readable=read_share(summary),
         main=[view for view in views if view.finding.verdict != "network"],
@@ -96,17 +102,6 @@ def make_page(
         n_reasons=len(reasons),
         sources=int(pc.count_distinct(quarantine["source"]).as_py()),
     )
-
-
-def _roles(findings: Findings, accounts: pa.Table) -> dict[str, int]:
-    """Role -> distinct accounts that have it in a campaign, each account once, by its gravest part."""
-    campaigns = pa.array([one.finding_id for one in findings.findings if one.verdict == "campaign"], pa.string())
-    mine = accounts.filter(pc.is_in(accounts["finding_id"], campaigns))
-    parts: dict[str, set[str]] = defaultdict(set)
-    for account, role in zip(mine["account_id"].to_pylist(), mine["role"].to_pylist(), strict=True):
-        parts[account].add(role)
-    gravest = ("stolen", "driver", "carrier", "adjacent")
-    return dict(Counter(next((role for role in gravest if role in had), "") for had in parts.values()))
 
 
 def render(page: Page) -> str:
