@@ -50,7 +50,9 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit status of one command line; messages are on standard error, and never a traceback."""
     try:
-        status = make_app()(arguments, exit_on_error=False, print_error=True)
+        # A lone hyphen would be taken for an option; the system has another name for what it means.
+        named = ["/dev/stdin" if one == "-" else one for one in arguments]
+        status = make_app()(named, exit_on_error=False, print_error=True)
         sys.stdout.flush()
     except UsageError as error:
         return _say(error, 2)

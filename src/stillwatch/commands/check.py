@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def check(
     logs: list[str],
+    /,
     *,
     format: str | None = None,
     accounts: str | None = None,

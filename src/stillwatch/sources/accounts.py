@@ -247,6 +247,12 @@ def _tables(place: Place, opened: Opened, quarantine: Quarantine) -> Iterator[tu
 
 
 def _require_account(place: Place, columns: Sequence[str] | dict[str, object]) -> None:
+    if {"exchange_id", "requested_at"} & set(columns):
+        raise InputError(
+            "is a log, and no account registry: it has exchanges",
+            source=place.name,
+            hint="--accounts wants a row an account (docs/tables.md); logs are named without an option",
+        )
     if "account_id" not in columns:
         raise MissingColumn(
             "the registry has no column account_id",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ class Mapping:
     """A mapping file, checked. columns: our column -> paths, the first that is there wins.
 
     time_unit: units a second of numeric times; None: told by their size.  rows: path of the list of exchanges in a
-    document; None: the document is one.
+    document; None: the document is one.  shown: the paths as they were written.
     """
 
     columns: dict[str, tuple[tuple[Step, ...], ...]]
     time_unit: int | None = None
     rows: tuple[Step, ...] | None = None
+    shown: dict[str, list[str]] = field(default_factory=dict)
 
 
 def load_mapping(path: Path) -> Format:
@@ -66,7 +67,7 @@ def load_mapping(path: Path) -> Format:
 def apply_mapping(mapping: Mapping, document: Document) -> Iterator[Row]:
     """The exchanges of a document.
 
-    Raises: BadRecord where the list of exchanges is not where the mapping says.
+    Raises: BadRecord where the list of exchanges, or what every exchange needs, is not where the mapping says.
     """
     documents: Any = [document]
     if mapping.rows is not None:
@@ -79,6 +80,8 @@ def apply_mapping(mapping: Mapping, document: Document) -> Iterator[Row]:
             value = next((found for path in paths if (found := _follow(one, path)) is not None), None)
             if value is not None:
                 row[name] = _adapted(name, value, mapping.time_unit)
+            elif name in _REQUIRED:
+                raise BadRecord(f"lacks {name}: nothing stands at {' or '.join(mapping.shown[name])}")
         yield row
 
 
@@ -161,7 +164,8 @@ def _checked(table: dict[str, Any], source: str) -> Mapping:
         rows_path = None if rows is None else _path(str(rows))
     except ValueError as error:
         raise wrong(f"format.rows: {error}", 'write "path.to.list"') from None
-    return Mapping(paths, None if unit is None else UNITS[unit], rows_path)
+    shown = {name: [str(one) for one in _as_list(value)] for name, value in columns.items()}
+    return Mapping(paths, None if unit is None else UNITS[unit], rows_path, shown)
 
 
 def _path(text: str) -> tuple[Step, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, S3FileSystem
 
 LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv", ".txt")
+STDIN = ("-", "/dev/stdin")
 _COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
 _OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json", "DEPRECATION_NOTICE.txt"}
 """Ours, and the note to people that Langfuse puts beside its exports."""
@@ -74,7 +75,7 @@ def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
 def registry_beside(logs: Sequence[str]) -> Path | None:
     """The `accounts.parquet` beside a `world.json`, in a folder that LOGS name or that holds a file they name."""
     for log in logs:
-        if log == "-" or "://" in log:
+        if log in STDIN or "://" in log:
             continue
         start = Path(log)
         # Unlike pathlib's, os.path's questions have an answer also where nobody may look.
@@ -148,7 +149,7 @@ def _table(place: Place) -> tuple[str | None, str]:
 
 
 def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
-    if log == "-":
+    if log in STDIN:
         return [Place("standard input", "stdin", "-")]
     if log.startswith("s3://"):
         return _expand_s3(log, say)

@@ -61,6 +61,7 @@ class Quarantine:
         self._keep_raw = exemplars and not pseudonyms
         self._reasons: Counter[str] = Counter()
         self._sources: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[tuple[str, int, str, str | None]] = []
 
@@ -74,6 +75,7 @@ class Quarantine:
         self._rows.append((source, line, reason, mask(raw) if keep and raw is not None else None))
         self._reasons[_PLACE.sub("", reason)] += 1
         self._sources[source] += 1
+        self._first.setdefault(source, reason)
         self.n += 1
         if len(self._rows) >= _FLUSH_ROWS:
             self._flush()
@@ -85,6 +87,10 @@ class Quarantine:
     def by_source(self) -> list[tuple[str, int]]:
         """Sources and how many records each has, by name."""
         return sorted(self._sources.items())
+
+    def first_reasons(self, most: int) -> list[tuple[str, str]]:
+        """The first sources by name, at most so many, and the reason of each that was added first."""
+        return sorted(self._first.items())[:most]
 
     def table(self) -> pa.Table:
         """All of it, sorted by source and line."""
@@ -102,6 +108,8 @@ class Quarantine:
         for name, counts in (("reason", self._reasons), ("source", self._sources)):
             for one in pc.value_counts(table[name].combine_chunks()).to_pylist():
                 counts[_PLACE.sub("", one["values"]) if name == "reason" else one["values"]] += one["counts"]
+        for source in table["source"].unique().to_pylist():
+            self._first.setdefault(source, table["reason"][pc.index(table["source"], source).as_py()].as_py())
         self._flush()
         self._batches += table.cast(schema.QUARANTINE).to_batches()
         self.n += table.num_rows

@@ -330,6 +330,9 @@ def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputE
     if not reasons:
         return InputError("the logs hold no exchange", source=source, hint="check what writes them, and from when on")
     shown = "; ".join(reason if count == 1 else f"{reason} ({count:,} times)" for reason, count in reasons[:3])
+    if len(places) > 1:
+        shown = "; ".join(f"{name} {reason}" for name, reason in quarantine.first_reasons(3))
+        shown += f"; and {len(places) - 3:,} more" if len(places) > 3 else ""
     kind, hint = _mend([reason for reason, _ in reasons])
     return kind(f"nothing in the logs could be read: {shown}", source=source, hint=hint)
 

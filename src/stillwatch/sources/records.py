@@ -273,7 +273,8 @@ class _Collector:
             reason = self._why(error)
         whole = [row for row in rows if "link" not in row]
         if reason is not None or any(row.get(name) is None for row in whole for name in REQUIRED):
-            foreign = foreign_format(document, self._fmt)
+            # Whoever wrote a mapping knows what the document is; what it lacks is a path that leads nowhere.
+            foreign = None if self._fmt.name == "mapping" else foreign_format(document, self._fmt)
             if foreign is not None:
                 rows, reason = [], f"is in format {foreign}, in a file of format {self._fmt.name}"
         if reason is not None:

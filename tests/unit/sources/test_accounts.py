@@ -181,8 +181,15 @@ def test_bad_rows_are_put_aside(tmp_path: Path, name: str, content: str, reasons
         ("a.parquet", b"PAR1 nothing", InputError, "cut off or damaged"),
         ("a.ndjson", b'{"account_id": "a", "valid_to": "2020-01-01"}\n', InputError, "no row of the registry held"),
         ("a.ndjson", "{}".encode("utf-16"), InputError, "UTF-16"),
+        (
+            "a.ndjson",
+            b'{"account_id": "a", "exchange_id": "x", "model": "m"}\n',
+            InputError,
+            "is a log, and no account",
+        ),
+        ("a.csv", b"account_id,requested_at\na,2026-05-01\n", InputError, "is a log, and no account"),
     ],
-    ids=["csv-column", "json-column", "empty", "damaged", "past", "utf16"],
+    ids=["csv-column", "json-column", "empty", "damaged", "past", "utf16", "log", "csv-log"],
 )
 def test_a_registry_that_cannot_be_used_is_refused(
     tmp_path: Path, name: str, content: bytes, error: type[InputError], message: str

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -945,6 +946,25 @@ class TestCommand:
         shown = capsys.readouterr().err
         assert shown.startswith("stillwatch: ")
         assert "Traceback" not in shown
+
+    @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+    @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+    def test_standard_input_is_named_by_a_hyphen(self, name: str, packed: bool) -> None:
+        """`check -` reads a pipe, which no argument parser takes for an option."""
+        data = gzip.compress(lines(GOOD)) if packed else lines(GOOD)
+        command = [sys.executable, "-m", "stillwatch", "check", name, "--json"]
+        done = subprocess.run(command, input=data, capture_output=True, check=True)
+        result = json.loads(done.stdout)
+        assert (result["kept"], list(result["sources"])) == (400, ["standard input"])
+
+    def test_a_folder_of_which_nothing_can_be_read_says_it_file_by_file(self, tmp_path: Path) -> None:
+        """The first files are named with what is wrong with each, and how many more there are."""
+        for name, content in (("a.json", "prose"), ("b.json", ""), ("c.parquet", "PAR1xx"), ("d.csv", "x\n")):
+            (tmp_path / name).write_text(content)
+        with pytest.raises(InputError, match="could be read") as caught:
+            read(tmp_path)
+        for part in ("a.json is no JSON", "b.json is empty", "c.parquet is cut off or damaged", "and 1 more"):
+            assert part in str(caught.value)
 
 
 def test_the_clock_is_an_argument(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from log_samples import read
+from log_samples import exchanges, read, write_lines
 
 from stillwatch.errors import InputError, MissingSource
 
@@ -161,6 +161,15 @@ def test_a_mapping_that_does_not_serve(tmp_path: Path, text: str, message: str) 
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         read(log, mapping=mapping)
     assert str(mapping) in str(caught.value)
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    """Where no document has what a required column points at, the message names the path, of documents of any kind."""
+    text = "[columns]\n" + "".join(f'{name} = "{name}"\n' for name in ("exchange_id", "requested_at", "model"))
+    mapping, _ = write(tmp_path, text + 'account_id = ["acount_id", "user.id"]\n')
+    log = write_lines(tmp_path / "canonical.ndjson", exchanges(3))
+    with pytest.raises(InputError, match=r"lacks account_id: nothing stands at acount_id or user.id \(3 times\)"):
+        read(log, mapping=mapping)
 
 
 def test_options_that_do_not_go_together(tmp_path: Path) -> None:
