@@ -39,6 +39,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "targets": (("prompt",),),
     "pivot": (("model",),),
     "fresh-answers": (("account_id",),),
+    "answers": (("account_id",),),
     "single-shot": (("turns",),),
     "long-answers": (("output_tokens",),),
     "reasoning-asked": (("reasoning_tokens",),),

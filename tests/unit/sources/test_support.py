@@ -49,7 +49,7 @@ def test_a_full_log_and_registry_support_everything() -> None:
 def test_what_is_missing_is_what_no_column_brings() -> None:
     """Of a log of bare metadata, only evidence from times, models and counts is left."""
     lacking = {one["evidence"] for one in missing(BARE, None)}
-    left = {"shared-rhythm", "synchrony", "succession", "even-load", "pivot", "fresh-answers"}
+    left = {"shared-rhythm", "synchrony", "succession", "even-load", "pivot", "fresh-answers", "answers"}
     assert set(NEEDS) - lacking == left
 
 
