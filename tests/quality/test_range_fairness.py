@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import rankdata
 
-from stillwatch.traffic_range.worlds import WORLDS
+from stillwatch.traffic_range.worlds import HONEST, WORLDS, Cast, World
 from stillwatch.traffic_range.write import write_world
 
 pytestmark = pytest.mark.slow
@@ -30,6 +30,17 @@ MATCHED = {
     "reasoning_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
     "agentic_campaign": "'agent_fleets', 'tool_users', 'hackathon'",
     "hydra_campaign": "'app_developers', 'undeclared_reseller', 'nightly_batches', 'failover_pairs'",
+    "relay_campaign": "'app_developers', 'undeclared_reseller', 'chatters', 'failover_pairs'",
+    "relay_plain": "'chatters', 'undeclared_reseller', 'vpn_crowd', 'declared_reseller'",
+    "replay_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
+    "probing_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
+    "rotation_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'trial_abusers'",
+    "harvest_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
+    "long_horizon_campaign": "'agent_fleets', 'tool_users', 'hackathon'",
+    "one_organisation_campaign": "'organisations', 'agency', 'app_developers'",
+    "framing_campaign": "'framed_customer'",
+    "stolen_keys_campaign": "'key_owners', 'app_developers', 'nightly_batches', 'agency'",
+    "guest_campaign": "'undeclared_reseller', 'app_developers', 'nightly_batches', 'failover_pairs'",
 }
 """Campaign -> honest populations of the same kind of work."""
 
@@ -72,15 +83,49 @@ CHANCE = 0.11
 
 FAR_FROM_CERTAIN = 0.93
 
+THREE = ("reasoning", "grading", "rewriting")
+"""What campaigns are after here: one task alone has words of its own, as it has for an honest owner of that task."""
+
+KINDS = World(
+    "kinds",
+    "every other kind of campaign, at a volume of its own, in the demo's honest traffic",
+    WORLDS["demo"].calendar,
+    (
+        *HONEST,
+        Cast("relay_campaign", 100),
+        Cast("relay_campaign", 100, {"tail": 0.0}, name="relay_plain"),
+        Cast("replay_campaign", 100, {"per_day": 13.0}, targets=THREE),
+        Cast("probing_campaign", 100, {"per_day": 8.0}, targets=THREE),
+        Cast("rotation_campaign", 240, {"per_day": 8.0}, targets=THREE),
+        Cast("harvest_campaign", 100, {"per_day": 8.0}, targets=THREE),
+        Cast("long_horizon_campaign", 40, {"per_day": 60.0}),
+        Cast("one_organisation_campaign", 100, {"per_day": 8.0}, targets=THREE),
+        Cast("framing_campaign", 240, {"per_day": 8.0}, targets=THREE),
+        Cast("stolen_keys_campaign", 100, {"per_day": 8.0}, targets=THREE),
+        Cast("proxy_network", 200),
+        Cast("guest_campaign", 100, on="proxy_network", targets=THREE),
+    ),
+)
+"""For the kinds that the demo has not."""
+
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two demo worlds of different seeds."""
-    out = []
-    for seed in (11, 12):
-        out.append(tmp_path_factory.mktemp("fair") / str(seed))
-        write_world(WORLDS["demo"], out[-1], seed=seed, scale=SCALE)
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Two worlds of different seeds with the demo's campaigns, and two with the other kinds."""
+    out: dict[str, list[Path]] = {}
+    for world in (WORLDS["demo"], KINDS):
+        for seed in (11, 12):
+            folder = tmp_path_factory.mktemp("fair") / str(seed)
+            write_world(world, folder, seed=seed, scale=SCALE)
+            for cast in world.cast:
+                out.setdefault(cast.called, []).append(folder)
     return out
+
+
+@pytest.fixture
+def worlds(written: dict[str, list[Path]], campaign: str) -> list[Path]:
+    """The two worlds that a campaign plays in."""
+    return written[campaign]
 
 
 def pairs(world: Path, campaign: str, columns: dict[str, str]) -> dict[str, npt.NDArray[Any]]:

@@ -100,14 +100,22 @@ def tool_kits(stage: Stage) -> pa.Array:
 
 
 def driven(
-    stage: Stage, first: int, accounts: Accounts, who: Ints, at: Ints, asked_for: Order, *, redrawn: float = 0.0
+    stage: Stage,
+    first: int,
+    accounts: Accounts,
+    who: Ints,
+    at: Ints,
+    asked_for: Order,
+    *,
+    redrawn: float = 0.0,
+    honest: bool = False,
 ) -> pa.Table:
     """A part's requests for an order: fresh items in its moulds, evasions and all.
 
     first: of these accounts in the campaign, from which follows which variations each of them has.  redrawn: share of
-    a mould's sentences that every request words anew, whatever the dials.
+    a mould's sentences that every request words anew, whatever the dials.  honest: an innocent's, by the same order.
     """
-    rng = stage.rng("driven", first, redrawn)
+    rng = stage.rng("driven", first, redrawn, honest)
     n = len(who)
     kind = np.searchsorted(np.cumsum(asked_for.shares), rng.random(n), side="right")
     kind = np.minimum(kind, len(asked_for.shares) - 1)
@@ -143,8 +151,8 @@ def driven(
         temperature=asked_for.temperature[which],
         tools=asked_for.tools.take(pa.array(which)),
         model=weaker(stage, at),
-        label="driven",
-        campaign=stage.name,
+        label="honest" if honest else "driven",
+        campaign=None if honest else stage.name,
     )
     return exchanges(stage, rng, accounts, asked)
 

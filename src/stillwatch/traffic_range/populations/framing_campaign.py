@@ -11,7 +11,6 @@ import pyarrow as pa
 from stillwatch.traffic_range import rhythm
 from stillwatch.traffic_range.accounts import Accounts, open_accounts, shared_ids
 from stillwatch.traffic_range.addresses import Addresses
-from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.evasions import covered, disguised
 from stillwatch.traffic_range.orders import Order, driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
@@ -66,9 +65,8 @@ def _framed(stage: Stage, n: int, exits: Addresses) -> Accounts:
 
 def _innocent(stage: Stage, framed: Accounts, asked_for: Order) -> pa.Table:
     """The innocent's own requests, in the moulds that the campaign has copied."""
-    rng = stage.rng("innocent")
-    who, at = rhythm.sessions(rng, stage.calendar, framed, 9.0, hours="office", weekend=0.4, spread=0.8)
-    which = rng.integers(0, 2, len(who))
-    moulds = asked_for.drafts.moulds()
-    theirs = replace(stage, kind="framed_customer")
-    return pour(theirs, rng, framed, who, at, moulds, which, topic=rng.integers(0, 24, len(who)))
+    who, at = rhythm.sessions(
+        stage.rng("innocent"), stage.calendar, framed, 9.0, hours="office", weekend=0.4, spread=0.8
+    )
+    theirs = replace(stage, kind="framed_customer", dials={})
+    return driven(theirs, 0, framed, who, at, asked_for, honest=True)

@@ -27,7 +27,7 @@ def replay_campaign(stage: Stage) -> Iterator[Part]:
     # Blocks come from models that think.
     accounts = open_ring(stage, Ring()).but(model=np.where(rng.random(n) < 0.9, 2, 0))
     accounts = disguised(stage, accounts)
-    asked_for = order(stage, tasks(stage))
+    asked_for = order(stage, tasks(stage), greedy=1.0)
     per_day = stage.option("per_day", 26.0)
     for first, part in parts(stage, accounts, per_day * stage.calendar.days):
         who, at = requests(stage, first, part, per_day / (1 + REPLAYED))

@@ -48,9 +48,9 @@ def _thieves(stage: Stage, owners: Accounts) -> Accounts:
     program = rng.choice(PLUMBING, 2)[rng.integers(0, 2, n)]
     changed = owners.but(
         addresses=stage.addresses.rented(rng, groups(rng, n, 10), 4),
-        client=np.where(rng.random(n) < 0.7, program, rng.choice(clients.SERVERS, n)),
+        client=np.where(rng.random(n) < 0.5, program, rng.choice(clients.SERVERS, n)),
         version=clients.versions(rng, n),
-        build=np.full(n, int(rng.integers(0, 6))),
+        build=rng.integers(0, 8, 3)[rng.integers(0, 3, n)],
         zone=np.full(n, float(rng.integers(-8, 10))),
         adopts=calendar.release + (rng.uniform(1, 30, n) * HOUR).astype(np.int64),
     )
