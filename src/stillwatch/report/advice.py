@@ -36,7 +36,8 @@ UNSEEN: dict[str, str] = {
     "focus": "prompts narrower in their topics than people's",
     "targets": "which capability is asked for",
     "pivot": "a move to a new model on its first day",
-    "fresh-answers": "how many new answers were collected",
+    "fresh-answers": "how many answers to new questions were collected",
+    "answers": "how many new answers were collected, each step of an agent counted",
     "single-shot": "requests that nothing follows up",
     "long-answers": "longer answers than people ask for",
     "reasoning-asked": "reasoning asked for more than people do",
@@ -69,6 +70,12 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
     if not campaigns and summary.promise.days < LASTING_DAYS:
         out.append("Scan more days at once: synchrony, succession and volume show over weeks.")
     return out
+
+
+def unseen_in_words(said: str) -> str:
+    """What a finding says that its logs could not show, with what that would have shown."""
+    evidence, middle, needs = said.partition(": needs ")
+    return f"{evidence}: {UNSEEN[evidence]}; needs {needs}" if middle and evidence in UNSEEN else said
 
 
 def in_short(finding: Finding) -> list[tuple[str, list[str]]]:

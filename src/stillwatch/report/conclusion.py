@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
-from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES
 from stillwatch.report.members import gravest_parts
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import bits, count, listed, spelled
@@ -73,7 +72,7 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     out = [
         f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
         f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
-        f"{bits(null.campaign_threshold_bits)} bits; fewer than {MIN_CAMPAIGN_EXCHANGES:,} answers are not put to the "
+        f"{bits(null.campaign_threshold_bits)} bits; fewer than {null.least_exchanges:,} answers are not put to the "
         "test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
     ]
     clear = [group for group in findings.tested if group.verdict == "clear"]
@@ -130,8 +129,8 @@ def _why_clear(group: TestedGroup, summary: ScanSummary) -> str:
         return ""
     if group.extraction_bits < null.extraction_threshold_bits:
         return ""
-    if group.exchanges < MIN_CAMPAIGN_EXCHANGES:
-        return f": both suffice, but fewer than {MIN_CAMPAIGN_EXCHANGES:,} answers are no training set"
+    if group.exchanges < null.least_exchanges:
+        return f": both suffice, but fewer than {null.least_exchanges:,} answers are no training set"
     return (
         ": both suffice, but an honest explanation covers it, or its accounts do not hide that they belong together, "
         "or the evidence comes from one family alone"

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.campaigns.finding import Finding
+from stillwatch.campaigns.finding import Finding, TestedGroup
 from stillwatch.errors import InputError
 from stillwatch.report.members import MAX_ACCOUNTS, Member, ordered
 from stillwatch.report.naming import linked_findings, names_of, ranked
@@ -181,6 +181,10 @@ def _account(scan: ScanFolder, account_id: str, findings: dict[str, Finding], na
 def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[str]:
     """Why the account has its verdict, a sentence each."""
     out = [_reason(part) for part in parts]
+    if {part.role for part in parts} >= {"stolen", "driver"}:
+        out.insert(
+            0, "Take its owner for a victim until that is ruled out: one finding at least sees a stolen key in it."
+        )
     if row["verdict"] != "clear":
         return out
     null = scan.summary.null
@@ -193,6 +197,18 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
             )
         return out
     needs, takes = null.coordination_threshold_bits, null.extraction_threshold_bits
+    nearest = _nearest(scan, coordination)
+    if nearest is not None:
+        out.append(
+            f"The strongest group that it was tested in has {count(nearest.accounts, 'account')} with "
+            f"{count(nearest.exchanges, 'exchange')}, {bits(nearest.coordination_bits)} bits of coordination and "
+            f"{bits(nearest.extraction_bits)} of extraction."
+        )
+        if nearest.exchanges < null.least_exchanges:
+            out.append(
+                f"Fewer than {null.least_exchanges:,} exchanges are no training set: such a group is not put to the "
+                "test of a campaign."
+            )
     if coordination < needs:
         out.append(
             f"The strongest group that it was tested in lacks {bits(needs - coordination)} of the {bits(needs)} bits "
@@ -215,6 +231,12 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
             "campaign."
         )
     return out
+
+
+def _nearest(scan: ScanFolder, coordination: float) -> TestedGroup | None:
+    """The tested group that gave an account its bits of coordination; None where that is not plain."""
+    alike = [one for one in scan.findings.tested if abs(one.coordination_bits - coordination) < 0.0005]
+    return max(alike, key=lambda one: one.extraction_bits, default=None)
 
 
 def _reason(part: Part) -> str:

@@ -53,6 +53,7 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     decoy_groups: random groups that went through the same scoring.  worlds: whole decoy scans.  tail: what of the
     sample's tail is extrapolated.  best_decoy_bits: of the strongest network in any decoy.  streams_tested: put to the
     test of a campaign; streams_seeming_honest: as many of them as seem honest, which sets campaign_threshold_bits.
+    least_exchanges: groups with fewer are not put to that test.
     """
 
     decoy_groups: int
@@ -64,6 +65,7 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     streams_tested: int = 0
     streams_seeming_honest: float = 0.0
     best_decoy_bits: float = 0.0
+    least_exchanges: int = 1000
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):

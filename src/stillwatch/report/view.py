@@ -11,7 +11,6 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Finding, TemplateExample
-from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES
 from stillwatch.report import charts
 from stillwatch.report.advice import UNSEEN, in_short
 from stillwatch.report.atlas import technique_name
@@ -159,11 +158,6 @@ class Page:
         return MAX_MOULDS
 
     @property
-    def least_exchanges(self) -> int:
-        """Answers below which a group is not put to the test of extraction."""
-        return MIN_CAMPAIGN_EXCHANGES
-
-    @property
     def carrying_networks(self) -> int:
         """Networks on which campaigns run."""
         return sum(bool(view.linked) for view in self.networks)
@@ -187,14 +181,15 @@ def view_finding(
     small = finding.verdict == "network"
     linked = linked_findings(finding, links)
     network = max([finding.accounts, *(all_findings[one].accounts for one in linked if one in all_findings)])
-    bars, zero = _bars(waterfall(finding, summary.prior_per_million))
+    steps = waterfall(finding, summary.prior_per_million)
+    bars, zero = _bars(steps)
     return FindingView(
         name=names[finding.finding_id],
         finding=finding,
         bars=bars,
         zero=zero,
         chances=chances(finding, summary.prior_per_million),
-        exact=exact_sum(finding, summary.prior_per_million),
+        exact=exact_sum(steps),
         short=in_short(finding),
         explanations=explained(finding),
         moulds=[Mould(one, list(_pieces(one.example))) for one in finding.templates],

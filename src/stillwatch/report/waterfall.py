@@ -7,6 +7,7 @@ Data apart from picture: the page and the terminal draw the same steps. Source o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stillwatch.campaigns.finding import Evidence, Explanation, Finding
@@ -87,9 +88,8 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
     return steps
 
 
-def exact_sum(finding: Finding, prior_per_million: float) -> list[tuple[str, str]]:
+def exact_sum(steps: Sequence[Step]) -> list[tuple[str, str]]:
     """The sum's terms and its total as (name, figure), to a thousandth of a bit; the figures add up as they stand."""
-    steps = waterfall(finding, prior_per_million)
     terms = [(step.name, round(step.bits * 1000)) for step in steps if step.kind in ("prior", "subtotal", "honest")]
     terms.append(("total", sum(thousandths for _, thousandths in terms)))
     return [(name, _thousandths(value, signed=at > 0 and name != "total")) for at, (name, value) in enumerate(terms)]

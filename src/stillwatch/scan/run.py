@@ -20,7 +20,7 @@ from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
-from stillwatch.campaigns.verdicts import judge
+from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -149,6 +149,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             "worlds": len(decoys),
             "best_decoy_bits": round(limits.decoy, 3),
             "tail": "none: no piece of evidence weighs more than its null sample shows",
+            "least_exchanges": MIN_CAMPAIGN_EXCHANGES,
             "streams_tested": limits.n_streams,
             "streams_seeming_honest": round(limits.n_honest, 3),
             "campaign_threshold_bits": round(limits.campaign, 3),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from report_samples import HOSTILE_ID, rich_scan, write_scan
 
+from stillwatch import schema
 from stillwatch.commands.explain import explain
 from stillwatch.errors import InputError, MissingSource
+from stillwatch.report.explaining import AccountAnswer, answer
+from stillwatch.report.read import read_scan
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,14 @@ def test_a_clear_account_is_told_why_not(folder: Path, capsys: pytest.CaptureFix
     """Its bits on both axes beside what a verdict takes, and what the logs could not show."""
     assert explain("nearly", from_=folder) == 0
     said = capsys.readouterr().out
-    for part in ("clear", "12.2", "17.5", "lacks 5.2 of the 17.5 bits", "0.9 bits short of the 4.4", "replay: needs"):
+    for part in (
+        "clear",
+        "12.2",
+        "17.5",
+        "lacks 5.2 of the 17.5 bits",
+        "0.9 bits short of the 4.4",
+        "replay: a reasoning",
+    ):
         assert part in said
 
 
@@ -156,3 +168,43 @@ def test_no_folder_is_a_clear_error(tmp_path: Path) -> None:
     """Without a scan there is nothing to explain, and the error says how to name one."""
     with pytest.raises(MissingSource, match="--from"):
         explain("nearly", from_=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("what", ["C1", "N1", "H1", "nearly", "acct-001-00096"])
+def test_it_keeps_to_the_terminal(
+    what: str, columns: int, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is longer than the terminal is wide, and every piece of evidence has its sentence whole."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert explain(what, from_=folder) == 0
+    said = capsys.readouterr().out
+    assert max(len(line) for line in said.splitlines()) <= columns
+    if what == "C1":
+        assert "exchanges an account vary by 0.21 of their mean" in " ".join(said.split())
+        assert "= 10.560 total" in " ".join(said.split())
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_clear_account_is_told_its_nearest_group(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a tested group gave the account its bits, that group is told, and that it is too small for a campaign."""
+    scan = read_scan(folder)
+    group = next(one for one in scan.findings.tested if one.verdict == "clear")
+    row = {"account_id": ["near"], "verdict": ["clear"], "coordination_bits": [group.coordination_bits],
+           "extraction_bits": [group.extraction_bits], "exchanges": [7]}  # fmt: skip
+    told = answer(replace(scan, accounts=pa.table(row, schema.ACCOUNTS)), "near")
+    assert isinstance(told, AccountAnswer)
+    reasons = " ".join(told.reasons)
+    assert f"has {group.accounts} accounts with 100 exchanges" in reasons
+    assert "Fewer than 1,000 exchanges are no training set" in reasons
+
+
+def test_an_account_with_an_owner_is_a_victim_first(folder: Path) -> None:
+    """Whoever is a stolen key in one finding and a driver in another is told as a victim before all else."""
+    scan = read_scan(folder)
+    row = {"finding_id": ["C-000000000002"], "account_id": ["acct-001-00096"], "role": ["driver"], "bits": [9.0]}
+    both = pa.concat_tables([scan.members, pa.table(row, schema.FINDING_ACCOUNTS)])
+    told = answer(replace(scan, members=both), "acct-001-00096")
+    assert isinstance(told, AccountAnswer)
+    assert told.reasons[0].startswith("Take its owner for a victim")

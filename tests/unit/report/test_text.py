@@ -109,3 +109,41 @@ def test_small_words() -> None:
     assert text.short(263_900_000) == "264 million"
     assert text.listed(["a", "b", "c"]) == "a, b and c"
     assert text.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "no false finding, as far as the numbers show"),
+        (0.0038, "one false finding in 22 years"),
+        (20.0, "one false finding a day"),
+        (90.0, "3 false findings a day"),
+        (1e-12, "less than one false finding in a million years"),
+    ],
+)
+def test_comes_once_is_what_a_director_reads(value: float, expected: str) -> None:
+    """Certainty as how rarely honest traffic would show the same."""
+    assert expected == text.comes_once(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1.0, "about 2.0"), (8.3, "about 320"), (13.3, "about 10,000"), (40.0, "more than a billion")],
+)
+def test_times_says_bits_as_a_factor(value: float, expected: str) -> None:
+    """Bits as how many times."""
+    assert expected == text.times(value)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2026-02-02T08:00:00Z", "2026-02-22T00:00:00Z", "2 to 22 Feb 2026"),
+        ("2026-01-28T00:00:00Z", "2026-02-03T00:00:00Z", "28 Jan to 3 Feb 2026"),
+        ("2025-12-28T00:00:00Z", "2026-02-03T00:00:00Z", "28 Dec 2025 to 3 Feb 2026"),
+        ("2026-02-02T00:00:00Z", "2026-02-02T10:00:00Z", "2 Feb 2026"),
+    ],
+)
+def test_days_says_each_part_of_a_date_once(first: str, last: str, expected: str) -> None:
+    """A span of days without what both ends have in common."""
+    assert expected == text.days(first, last)

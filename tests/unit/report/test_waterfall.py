@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from report_samples import rich_scan
 
 from stillwatch.campaigns.finding import Finding
-from stillwatch.report.waterfall import chances, prior_bits, waterfall
+from stillwatch.report.waterfall import chances, exact_sum, prior_bits, waterfall
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,17 @@ def test_probability_comes_at_three_priors(campaign: Finding) -> None:
     odds = 2 ** (prior_bits(100.0) + campaign.margin_bits)
     assert shown[1].p == pytest.approx(odds / (1 + odds))
     assert shown[0].p < shown[1].p < shown[2].p
+
+
+def test_the_exact_sum_adds_up_as_it_stands(campaign: Finding) -> None:
+    """The printed terms, read back, make the printed total, and that is the total of the steps."""
+    steps = waterfall(campaign, 100.0)
+    *terms, (name, total) = exact_sum(steps)
+    read = [Decimal(figure.replace("−", "-")) for _, figure in terms]
+    assert [term for term, _ in terms] == ["prior", "coordination", "extraction", "reseller"]
+    assert name == "total"
+    assert sum(read) == Decimal(total.replace("−", "-"))
+    assert float(total.replace("−", "-")) == pytest.approx(steps[-1].end, abs=0.01)
 
 
 @pytest.mark.parametrize("prior", [0.0, 1e-9, 1e6, 1e7])
