@@ -41,6 +41,8 @@ class Asked:
     who: account.  at: µs.  prompt, system, tools: as sent.  session, turn: numbers from 0.
     out: tokens of the answer, before limits.  limit: max_tokens.  temperature: NaN where it is not set.
     from_tool: the last message is a tool's result.  model: a model's number, -1 for the account's own.
+    refused: the model declines, where it answers at all.  reasoning_in: digests of opaque reasoning that is handed in;
+    null where a program does as it always does: it hands back its own conversation's.
     label, campaign: the truth.
     """
 
@@ -58,8 +60,23 @@ class Asked:
     from_tool: Flags | None = None
     model: Ints | None = None
     end_user: pa.StringArray | None = None
+    refused: Flags | None = None
+    reasoning_in: pa.Array | None = None
     label: str = "honest"
     campaign: str | None = None
+
+
+REFUSALS = pa.array(
+    [
+        "I can't help with that.",
+        "Sorry, but I can't assist with this request.",
+        "I'm not able to do that. Is there something else I can help with?",
+        "That is something I have to decline.",
+        "I won't write this, but I can explain the general background.",
+        "I cannot share that.",
+    ]
+)
+"""What a model says when it declines."""
 
 
 def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked: Asked) -> pa.Table:
@@ -96,7 +113,13 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
     thinks = model % 3 == 2
     reasoning = np.where(thinks, out * rng.uniform(0.3, 0.7, n), 0).astype(np.int64)
     temperature = np.full(n, np.nan) if asked.temperature is None else asked.temperature[row]
-    refused = good & (rng.random(n) < 0.004)
+    # A few answers are refusals always; what was asked for in vain is another matter.
+    declined = np.zeros(n, bool) if asked.refused is None else asked.refused[row]
+    refused = good & ((rng.random(n) < 0.004) | declined)
+    # Dice of their own, so that what is drawn below changes nothing else.
+    dice = stage.rng("answers", n, int(asked.at.sum()))
+    out = np.where(refused, dice.integers(8, 60, n), out)
+    reasoning = np.where(refused, 0, reasoning)
     calls = (
         np.zeros(n, bool)
         if asked.tools is None
@@ -115,6 +138,9 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
     session_ids = random_ids(rng, int(session.max()) + 1 if n else 0, "ses_").take(pa.array(session))
     trajectory = rng.integers(0, 2**62, int(session.max()) + 1 if n else 0)[session]
     heads = conversation(rng, asked.prompt, asked.session, asked.turn, from_tool[: len(asked.who)])
+
+    handed, given = _reasoning(dice, asked, row, good & (reasoning > 0))
+    no = REFUSALS.take(pa.array(dice.integers(0, len(REFUSALS), n)))
 
     columns = {
         "requested_at": pa.array(at).cast(schema.TIME),
@@ -147,18 +173,44 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "reasoning_tokens": pa.array(np.where(good, reasoning, 0)),
         "finish_reason": reasons,
         "status": pa.array(status),
-        "response": only(good, asked.answer.take(index)),
+        "response": only(good, pc.if_else(pa.array(refused), no, asked.answer.take(index))),
         "session_id": only(clients.names_sessions(client), session_ids),
         "end_user_id": nulls(n) if asked.end_user is None else asked.end_user.take(index),
         "sdk": clients.sdk_headers(client, version, accounts.build[who]),
-        "reasoning_in": pa.nulls(n, pa.list_(pa.string())),
-        "reasoning_out": pa.nulls(n, pa.list_(pa.string())),
+        "reasoning_in": handed,
+        "reasoning_out": given,
         "label": pa.repeat(pa.scalar(asked.label), n),
         "campaign": pa.repeat(pa.scalar(asked.campaign, pa.string()), n),
         "population": pa.repeat(pa.scalar(stage.kind or stage.name), n),
         "trajectory": pa.array(trajectory),
     }
     return pa.table(columns, schema=BLOCK)
+
+
+def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags) -> tuple[pa.Array, pa.Array]:
+    """(reasoning_in, reasoning_out): a block a thinking answer, handed back with the next turn of its conversation.
+
+    Programs hand a block back with a tool's result always, and half of the accounts do so with other turns.
+    row: of `asked` that each exchange is; the first exchanges are its rows, the retries follow.
+    """
+    n = len(asked.who)
+    ids = random_ids(dice, n, "", 32)
+    given = _alone(ids.take(pa.array(row)), thinks)
+    keeps = dice.random(int(asked.who.max()) + 1 if n else 0)[asked.who] < 0.5
+    if asked.from_tool is not None:
+        keeps = keeps | asked.from_tool
+    before = np.maximum(np.arange(n) - 1, 0)
+    turn = np.zeros(n, np.int64) if asked.turn is None else asked.turn
+    back = _alone(ids.take(pa.array(before)), (turn > 0) & keeps & thinks[:n][before])
+    if asked.reasoning_in is not None:
+        back = pc.coalesce(asked.reasoning_in, back)
+    return back.take(pa.array(row)), given
+
+
+def _alone(texts: pa.StringArray, some: Flags) -> pa.Array:
+    """Lists of one text each, null where the mask does not hold."""
+    offsets = np.concatenate([[0], np.cumsum(some)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), texts.filter(pa.array(some)), mask=pa.array(~some))
 
 
 def _status(rng: np.random.Generator, stage: Stage, at: Ints, version: Ints) -> Ints:

@@ -109,11 +109,14 @@ def driven(
     *,
     redrawn: float = 0.0,
     honest: bool = False,
+    refused: npt.NDArray[np.bool_] | None = None,
+    reasoning_in: pa.Array | None = None,
 ) -> pa.Table:
     """A part's requests for an order: fresh items in its moulds, evasions and all.
 
     first: of these accounts in the campaign, from which follows which variations each of them has.  redrawn: share of
     a mould's sentences that every request words anew, whatever the dials.  honest: an innocent's, by the same order.
+    refused, reasoning_in: as in `exchanges.Asked`.
     """
     rng = stage.rng("driven", first, redrawn, honest)
     n = len(who)
@@ -151,6 +154,8 @@ def driven(
         temperature=asked_for.temperature[which],
         tools=asked_for.tools.take(pa.array(which)),
         model=weaker(stage, at),
+        refused=refused,
+        reasoning_in=reasoning_in,
         label="honest" if honest else "driven",
         campaign=None if honest else stage.name,
     )

@@ -13,7 +13,6 @@ from stillwatch.traffic_range.orders import Order, driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
 from stillwatch.traffic_range.rings import Ring, open_ring, parts, requests
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.english import ENGLISH
 
 PROBING_DAYS = 5
 """Days of tests, at the beginning."""
@@ -61,18 +60,5 @@ def _probes(
     asked_for: Order,
 ) -> pa.Table:
     """Tests: each in words of its own, some refused."""
-    rng = stage.rng("refusals", first)
-    block = driven(stage, first, accounts, who, at, asked_for, redrawn=REDRAWN)
-    refused = pa.array((rng.random(len(block)) < REFUSED) & (block["status"].to_numpy() == 200))
-    answer = pa.compute.binary_join_element_wise("I can't help with", ENGLISH.expand("thing", rng, len(block)), " ")
-    changes = {
-        "finish_reason": pa.compute.if_else(refused, "content_filter", block["finish_reason"]),
-        "response": pa.compute.if_else(refused, answer, block["response"]),
-        "output_tokens": pa.compute.if_else(
-            refused, pa.array(rng.integers(12, 60, len(block))), block["output_tokens"]
-        ),
-        "reasoning_tokens": pa.compute.if_else(refused, pa.scalar(0, pa.int64()), block["reasoning_tokens"]),
-    }
-    for name, column in changes.items():
-        block = block.set_column(block.schema.get_field_index(name), block.schema.field(name), column)
-    return block
+    refused = stage.rng("refusals", first).random(len(who)) < REFUSED
+    return driven(stage, first, accounts, who, at, asked_for, redrawn=REDRAWN, refused=refused)

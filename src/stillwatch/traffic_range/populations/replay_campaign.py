@@ -10,7 +10,6 @@ import pyarrow as pa
 from stillwatch.traffic_range.accounts import Accounts
 from stillwatch.traffic_range.evasions import covered, disguised
 from stillwatch.traffic_range.grammar import Ints
-from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.orders import Order, driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
 from stillwatch.traffic_range.rings import Ring, open_ring, parts, requests
@@ -40,7 +39,7 @@ def _asked_twice(
 ) -> tuple[pa.Table, pa.Table]:
     """The first requests, and those that hand their blocks back hours later on other accounts of the part."""
     rng = stage.rng("replay", first)
-    asked = _thought(rng, driven(stage, first, accounts, who, at, asked_for))
+    asked = driven(stage, first, accounts, who, at, asked_for)
     given = np.flatnonzero(asked["reasoning_out"].is_valid().to_numpy(zero_copy_only=False))
     given = given[rng.random(len(given)) < REPLAYED]
     later = asked["requested_at"].cast(pa.int64()).to_numpy()[given]
@@ -49,19 +48,5 @@ def _asked_twice(
     begin, end = accounts.until(stage.calendar)
     kept = (later >= begin[other]) & (later < end[other])
     given, later, other = given[kept], later[kept], other[kept]
-    block = _thought(rng, driven(stage, first, accounts, other, later, asked_for, redrawn=0.05))
-    # Retries, which come behind, hand the same blocks back: which those were is known by their prompts.
-    place = {prompt: i for i, prompt in enumerate(block["prompt"].to_pylist()[: len(given)])}
-    rows = given[[place[prompt] for prompt in block["prompt"].to_pylist()]]
-    handed = asked["reasoning_out"].combine_chunks().take(pa.array(rows))
-    field = block.schema.get_field_index("reasoning_in")
-    return asked, block.set_column(field, block.schema.field("reasoning_in"), handed)
-
-
-def _thought(rng: np.random.Generator, block: pa.Table) -> pa.Table:
-    """The block with what its answers gave out of opaque reasoning: one block each where a model thought."""
-    thinks = block["reasoning_tokens"].to_numpy() > 0
-    digests = random_ids(rng, int(thinks.sum()), "", 32)
-    offsets = np.concatenate([[0], np.cumsum(thinks)]).astype(np.int32)
-    out = pa.ListArray.from_arrays(pa.array(offsets), digests, mask=pa.array(~thinks))
-    return block.set_column(block.schema.get_field_index("reasoning_out"), block.schema.field("reasoning_out"), out)
+    blocks = asked["reasoning_out"].combine_chunks().take(pa.array(given))
+    return asked, driven(stage, first, accounts, other, later, asked_for, redrawn=0.05, reasoning_in=blocks)
