@@ -42,8 +42,10 @@ class Asked:
     out: tokens of the answer, before limits.  limit: max_tokens.  temperature: NaN where it is not set.
     from_tool: the last message is a tool's result.  model: a model's number, -1 for the account's own.
     refused: the model declines, where it answers at all.  reasoning_in: digests of opaque reasoning that is handed in;
-    null where a program does as it always does: it hands back its own conversation's.
-    label, campaign: the truth.
+    null where a program does as it always does: it hands back its own conversation's.  reasoning_out: digests of what
+    is given out; null where the model does as it always does.  status: -1 where chance decides; a failure that is set
+    here is not sent again, the population does that itself if at all.
+    label, campaign: the truth, of all rows or a row each.
     """
 
     who: Ints
@@ -62,8 +64,10 @@ class Asked:
     end_user: pa.StringArray | None = None
     refused: Flags | None = None
     reasoning_in: pa.Array | None = None
-    label: str = "honest"
-    campaign: str | None = None
+    reasoning_out: pa.Array | None = None
+    status: Ints | None = None
+    label: str | pa.StringArray = "honest"
+    campaign: str | pa.StringArray | None = None
 
 
 REFUSALS = pa.array(
@@ -87,7 +91,11 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
     from_tool = np.zeros(n, bool) if asked.from_tool is None else asked.from_tool
     status = _status(rng, stage, asked.at, accounts.version[asked.who])
     # A failed request is sent again by the program, after a pause; the retry is a row of its own.
-    again = np.flatnonzero((status >= 429) & (rng.random(n) < 0.8))
+    fails = (status >= 429) & (rng.random(n) < 0.8)
+    if asked.status is not None:
+        decided = asked.status >= 0
+        status, fails = np.where(decided, asked.status, status), fails & ~decided
+    again = np.flatnonzero(fails)
     row = np.concatenate([np.arange(n), again])
     pause = (rng.exponential(4.0, len(again)) + 0.5) * SECOND
     at = np.concatenate([asked.at, asked.at[again] + pause.astype(np.int64)])
@@ -179,12 +187,19 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "sdk": clients.sdk_headers(client, version, accounts.build[who]),
         "reasoning_in": handed,
         "reasoning_out": given,
-        "label": pa.repeat(pa.scalar(asked.label), n),
-        "campaign": pa.repeat(pa.scalar(asked.campaign, pa.string()), n),
+        "label": _told(asked.label, row),
+        "campaign": _told(asked.campaign, row),
         "population": pa.repeat(pa.scalar(stage.kind or stage.name), n),
         "trajectory": pa.array(trajectory),
     }
     return pa.table(columns, schema=BLOCK)
+
+
+def _told(truth: str | pa.StringArray | None, row: Ints) -> pa.StringArray:
+    """A column of the truth, of rows that are all alike or each for itself."""
+    if truth is None or isinstance(truth, str):
+        return pa.repeat(pa.scalar(truth, pa.string()), len(row))
+    return truth.take(pa.array(row))
 
 
 def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags) -> tuple[pa.Array, pa.Array]:
@@ -196,6 +211,8 @@ def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags
     n = len(asked.who)
     ids = random_ids(dice, n, "", 32)
     given = _alone(ids.take(pa.array(row)), thinks)
+    if asked.reasoning_out is not None:
+        given = pc.coalesce(asked.reasoning_out.take(pa.array(row)), given)
     keeps = dice.random(int(asked.who.max()) + 1 if n else 0)[asked.who] < 0.5
     if asked.from_tool is not None:
         keeps = keeps | asked.from_tool
