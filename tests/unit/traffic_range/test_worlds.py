@@ -13,7 +13,7 @@ import pytest
 from stillwatch.errors import UsageError
 from stillwatch.traffic_range.evasions import DIALS
 from stillwatch.traffic_range.population import populations
-from stillwatch.traffic_range.stage import DAY
+from stillwatch.traffic_range.stage import DAY, Stage
 from stillwatch.traffic_range.worlds import WORLDS, World
 from stillwatch.traffic_range.write import write_world
 
@@ -26,19 +26,37 @@ def small(world: World) -> World:
     return replace(world, cast=cast)
 
 
+Played = tuple[World, Path, set[tuple[str, str]]]
+
+
 @pytest.fixture(scope="module", params=sorted(WORLDS))
-def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Path]:
-    """Each world, at hardly any size."""
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Each world, at hardly any size, and the options that its populations asked for."""
     world = small(WORLDS[request.param])
     out = tmp_path_factory.mktemp("worlds") / world.name
     largest = max(one.accounts for one in world.cast)
-    write_world(world, out, seed=2, scale=min(0.01, 40 / largest))
-    return world, out
+    asked: set[tuple[str, str]] = set()
+    option = Stage.option
+
+    def noted(stage: Stage, name: str, default: float) -> float:
+        asked.add((stage.name, name))
+        return option(stage, name, default)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stage, "option", noted)
+        write_world(world, out, seed=2, scale=min(0.01, 40 / largest))
+    return world, out, asked
 
 
-def test_truth_reconciles(written: tuple[World, Path]) -> None:
+def test_every_option_is_one(written: Played) -> None:
+    """What a world sets, its populations ask for: a misspelt option would go unnoticed."""
+    world, _, asked = written
+    assert {(one.called, name) for one in world.cast for name in one.options} <= asked
+
+
+def test_truth_reconciles(written: Played) -> None:
     """To the row: exchanges, accounts, campaigns, networks, operators, and the description's counts."""
-    world, out = written
+    world, out, _ = written
     logs = pq.read_table(out / "logs.parquet", columns=["exchange_id", "account_id"])
     known = pq.read_table(out / "truth" / "exchanges.parquet")
     assert logs["exchange_id"].equals(known["exchange_id"])
