@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+from pathlib import Path
 
+from benchmarks.peers import windows
 from benchmarks.peers.on_worlds import compare
 from benchmarks.peers.tables import worlds_tables
+from benchmarks.peers.windows_tables import windows_tables
 from stillwatch.traffic_range.worlds import WORLDS
 
 WANTED = ("demo", "quiet", "lookalikes", "september", "february")
@@ -24,17 +28,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--only", choices=["worlds", "windows"])
     parser.add_argument("--worlds", nargs="+", default=[name for name in WANTED if name in WORLDS])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="worlds that are scored")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="worlds that are scored")
+    parser.add_argument("--tuning-seeds", type=int, nargs="+", default=[101], help="worlds that peers are tuned on")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the worlds' sizes")
     parser.add_argument(
-        "--tuning-seeds", type=int, nargs="+", default=[101, 102], help="worlds that peers are tuned on"
+        "--corpus", type=Path, default=os.environ.get("STILLWATCH_CORPUS"), help="folder of real prompts"
     )
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--splits", type=int, nargs="+", default=[1], help="of the honest conversations")
     asked = parser.parse_args()
     start = time.perf_counter()
     if asked.only != "windows":
         lines = compare(asked.worlds, asked.tuning_seeds, asked.seeds, scale=asked.scale, say=say)
         print("\n".join(worlds_tables(lines)))
         say(f"worlds: {time.perf_counter() - start:.0f} s")
+        start = time.perf_counter()
+    if asked.only != "worlds":
+        if asked.corpus is None:
+            say("windows: skipped, since STILLWATCH_CORPUS names no folder of real prompts (docs/peers.md)")
+            return
+        print("\n".join(windows_tables(windows.compare(asked.corpus, asked.splits, say))))
+        say(f"windows: {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.embedding import Embedder
 from benchmarks.peers.window import Statistic, Window
-from benchmarks.peers.world import World
+from benchmarks.peers.world import Ints, World
 
 Floats = NDArray[np.float64]
+
+Setting = Callable[[Floats, Ints], Floats]
+"""What is made of a statistic's values, given how many queries each account has."""
 
 WINDOW = 1_500
 """Queries of an account that are looked at: the window of arXiv 2606.05725."""
@@ -26,8 +29,8 @@ SIZES = (20, 50, 100, 200, 500, 1_500)
 
 def by_account(
     world: World, embedder: Embedder, statistics: dict[str, Statistic]
-) -> tuple[dict[str, Floats], dict[str, float]]:
-    """What each test says of each account's first `WINDOW` queries, and the seconds it took, embedding included.
+) -> tuple[dict[str, Floats], Ints, dict[str, float]]:
+    """What each test says of each account's first `WINDOW` queries, how many those are, and seconds with the embedding.
 
     Shapes: (n_accounts,) each, -inf below `LEAST` queries.
     """
@@ -48,27 +51,43 @@ def by_account(
             start = time.perf_counter()
             out[name][account] = statistic(window)
             seconds[name] += time.perf_counter() - start
-    return out, {name: took + embedding for name, took in seconds.items()}
+    queries = np.array([len(rows) for rows in chosen], np.int64)
+    return out, queries, {name: took + embedding for name, took in seconds.items()}
 
 
-def beyond_chance(statistic: Statistic, benign: NDArray[np.float32], rng: np.random.Generator) -> Statistic:
+def beyond_chance(statistic: Statistic, benign: NDArray[np.float32], rng: np.random.Generator) -> Setting:
     """A statistic in spreads of what samples of benign traffic of that size give: no advantage to large accounts."""
-    chance = {}
+    mean, spread = [], []
     for size in SIZES:
-        drawn = [statistic(Window(benign[rng.permutation(len(benign))[:size]])) for _ in range(30)]
-        chance[size] = (float(np.mean(drawn)), float(np.std(drawn)) + 1e-12)
+        drawn = [statistic(Window(benign[rng.permutation(len(benign))[:size]])) for _ in range(20)]
+        mean.append(float(np.mean(drawn)))
+        spread.append(float(np.std(drawn)) + 1e-12)
 
-    def score(window: Window) -> float:
-        mean, spread = chance[max(size for size in SIZES if size <= max(len(window), SIZES[0]))]
-        return (statistic(window) - mean) / spread
+    def scored(values: Floats, queries: Ints) -> Floats:
+        at = np.maximum(np.searchsorted(SIZES, queries, side="right") - 1, 0)
+        return np.asarray((values - np.array(mean)[at]) / np.array(spread)[at])
 
-    return score
+    return scored
 
 
-def honest_sample(worlds: Sequence[World], n: int, rng: np.random.Generator) -> list[str]:
-    """Prompts of honest accounts, drawn from all worlds alike: the benign history that these tests start from."""
-    out: list[str] = []
-    for world in worlds:
-        rows = np.flatnonzero(world.honest[world.account])
-        out += [world.prompts[row] for row in rng.permutation(rows)[: n // len(worlds)]]
-    return out
+def both_tails(benign: Sequence[float]) -> Setting:
+    """How far a statistic lies from its benign values, to either side, as `window.two_sided`."""
+    low, middle, high = np.percentile(benign, [10, 50, 90])
+
+    def scored(values: Floats, queries: Ints) -> Floats:
+        known = np.isfinite(values)
+        spread = np.where(values > middle, high - middle, middle - low)
+        return np.where(known, np.abs(np.where(known, values, middle) - middle) / np.maximum(spread, 1e-12), -np.inf)
+
+    return scored
+
+
+def as_it_is(values: Floats, queries: Ints) -> Floats:
+    """The statistic itself."""
+    return values
+
+
+def honest_sample(world: World, n: int, rng: np.random.Generator) -> list[str]:
+    """Prompts of honest accounts: the benign history that these tests start from."""
+    rows = np.flatnonzero(world.honest[world.account])
+    return [world.prompts[row] for row in rng.permutation(rows)[:n]]

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.peers import rules
-from benchmarks.peers.accounts import beyond_chance, by_account, honest_sample
+from benchmarks.peers.accounts import Setting, as_it_is, beyond_chance, both_tails, by_account, honest_sample
 from benchmarks.peers.cap import fit_cap
 from benchmarks.peers.catchsync import catchsync
 from benchmarks.peers.embedding import Embedder, fit_embedder
@@ -34,7 +34,7 @@ from benchmarks.peers.prada import prada
 from benchmarks.peers.seat import fit_seat
 from benchmarks.peers.synchrotrap import synchrotrap
 from benchmarks.peers.tuning import Outcome, best_in_hindsight, outcome, threshold
-from benchmarks.peers.window import Statistic, Window, two_sided
+from benchmarks.peers.window import Statistic, Window
 from benchmarks.peers.world import INDICATORS, Bools, World, read_world
 from stillwatch.evaluate.scores import score as score_scan
 from stillwatch.scan.options import ScanOptions
@@ -55,8 +55,14 @@ JUDGED = 1e-4
 BENIGN = 20_000
 """Honest prompts of the tuning worlds that the tests of queries start from."""
 
+SIZES = {"quiet": 0.5, "lookalikes": 0.4, "september": 0.07, "february": 0.01, "evasions": 0.25}
+"""Share of a world's own size that is played, where it is not all: some five thousand accounts each."""
+
 APART = 1_000
 """Between the seeds of one world and the next."""
+
+TWO_SIDED = ("SEAT", "PRADA", "CAP")
+"""Tests whose both tails are suspect in the comparison of arXiv 2606.05725."""
 
 OURS = "Stillwatch"
 
@@ -92,7 +98,8 @@ class _Scored:
 @dataclass(frozen=True, slots=True)
 class _Fitted:
     embedder: Embedder
-    tests: dict[Key, Statistic]
+    tests: dict[str, Statistic]
+    settings: dict[str, dict[str, Setting]]
     learned: tuple[Floats, Floats, Floats]
 
 
@@ -114,14 +121,19 @@ def compare(
     """
     if {seed % APART for seed in tuning} & {seed % APART for seed in testing}:
         raise ValueError("a seed that a peer is tuned on cannot be tested on")
-    history = list(_play(names, tuning, scale, say))
-    fitted = _fit([world for world, _ in history])
+    rng = np.random.default_rng(5)
+    folders, slim, texts, measured = [], [], [], []
+    for world, folder in _play(names, tuning, scale, say):
+        folders.append(folder)
+        texts += honest_sample(world, 2 * BENIGN // (len(names) * len(tuning)), rng)
+        measured.append(rules.measures(world))
+        slim.append(replace(world, prompts=[]))
+    fitted = _fit(texts, rules.learn(slim, measured), rng)
     tuned = _Scored()
-    for world, folder in history:
+    for one, folder in zip(slim, folders, strict=True):
+        _score(tuned, read_world(folder, one.name, one.seed), fitted)
         shutil.rmtree(folder.parent)
-        _score(tuned, world, fitted)
-        say(f"{world.name}, seed {world.seed}: peers tuned")
-    history.clear()
+        say(f"{one.name}, seed {one.seed}: peers tuned")
     tested, flags, claims, seconds, found = _Scored(), [], [], [], 0
     for world, folder in _play(names, testing, scale, say):
         start = time.perf_counter()
@@ -165,31 +177,31 @@ def _play(names: Sequence[str], seeds: Sequence[int], scale: float, say: Say) ->
     for place, name in enumerate(names):
         for seed in (seed + APART * place for seed in seeds):
             folder = Path(tempfile.mkdtemp(prefix="stillwatch-peers-")) / "world"
-            write_world(world_named(name), folder, seed=seed, scale=scale)
+            write_world(world_named(name), folder, seed=seed, scale=scale * SIZES.get(name, 1.0))
             world = read_world(folder, name, seed)
             say(f"{name}, seed {seed}: {world.n:,} accounts, {len(world.account):,} exchanges")
             yield world, folder
 
 
-def _fit(worlds: Sequence[World]) -> _Fitted:
-    rng = np.random.default_rng(5)
-    texts = honest_sample(worlds, 2 * BENIGN, rng)
+def _fit(texts: list[str], learned: tuple[Floats, Floats, Floats], rng: np.random.Generator) -> _Fitted:
     embedder = fit_embedder(texts)
     vectors = embedder(texts)
     order = rng.permutation(len(vectors))
     benign, rest = vectors[order[: len(order) // 2]], vectors[order[len(order) // 2 :]]
-    both_tails = {"SEAT": fit_seat(benign, rng), "PRADA": prada, "CAP": fit_cap(benign, rng)}
-    plain: dict[str, Statistic] = {"marginal Mahalanobis": fit_mahalanobis(benign), "MMD": fit_mmd(benign, rng)}
-    tests: dict[Key, Statistic] = {}
-    for name, statistic in both_tails.items():
-        usual = [statistic(Window(rest[rng.permutation(len(rest))[:100]])) for _ in range(200)]
-        tests[name, "both tails"] = two_sided(statistic, usual)
-        tests[name, "upper tail"] = statistic
-        tests[name, "beyond chance at its size"] = beyond_chance(statistic, rest, rng)
-    for name, statistic in plain.items():
-        tests[name, "raw"] = statistic
-        tests[name, "beyond chance at its size"] = beyond_chance(statistic, rest, rng)
-    return _Fitted(embedder, tests, rules.learn(worlds))
+    tests: dict[str, Statistic] = {
+        "SEAT": fit_seat(benign, rng),
+        "PRADA": prada,
+        "CAP": fit_cap(benign, rng),
+        "marginal Mahalanobis": fit_mahalanobis(benign),
+        "MMD": fit_mmd(benign, rng),
+    }
+    settings: dict[str, dict[str, Setting]] = {}
+    for name, statistic in tests.items():
+        settings[name] = {"as it is": as_it_is, "beyond chance at its size": beyond_chance(statistic, rest, rng)}
+        if name in TWO_SIDED:
+            usual = [statistic(Window(rest[rng.permutation(len(rest))[:100]])) for _ in range(200)]
+            settings[name]["both tails"] = both_tails(usual)
+    return _Fitted(embedder, tests, settings, learned)
 
 
 def _score(into: _Scored, world: World, fitted: _Fitted) -> None:
@@ -203,12 +215,11 @@ def _score(into: _Scored, world: World, fitted: _Fitted) -> None:
 
     add(("rules, points", "by hand"), partial(rules.points, world))
     add(("rules, learned here", "from labels"), partial(rules.learned, world, fitted.learned))
-    wanted = {f"{peer}|{setting}": statistic for (peer, setting), statistic in fitted.tests.items()}
-    found, took = by_account(world, fitted.embedder, wanted)
-    for name, values in found.items():
-        peer, setting = name.split("|")
-        into.scores.setdefault((peer, setting), []).append(values)
-        into.seconds.setdefault((peer, setting), []).append(took[name])
+    values, queries, took = by_account(world, fitted.embedder, fitted.tests)
+    for peer, settings in fitted.settings.items():
+        for setting, scored in settings.items():
+            into.scores.setdefault((peer, setting), []).append(scored(values[peer], queries))
+            into.seconds.setdefault((peer, setting), []).append(took[peer])
     for constraint in (*INDICATORS, "hour"):
         for smallest in (5, 20):
             setting = f"{constraint}, from {smallest} accounts"

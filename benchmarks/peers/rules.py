@@ -78,9 +78,9 @@ def points(world: World) -> Floats:
     return np.asarray(over @ weights)
 
 
-def learn(worlds: Sequence[World]) -> tuple[Floats, Floats, Floats]:
+def learn(worlds: Sequence[World], measured: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     """Means, spreads and weights (the last is the offset) of a logistic regression on the logs of the measures."""
-    rows = np.vstack([np.log1p(measures(world))[~world.neutral] for world in worlds])
+    rows = np.vstack([np.log1p(table)[~world.neutral] for world, table in zip(worlds, measured, strict=True)])
     truth = np.concatenate([world.driver[~world.neutral] for world in worlds]).astype(np.float64)
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     scaled = (rows - mean) / spread

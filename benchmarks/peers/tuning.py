@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What flags say about worlds, summed over them. campaigns_found: those of whose drivers at least half are flagged."""
+    """What flags say about worlds, summed over them. campaigns_found: at least half of its drivers flagged."""
 
     drivers: int
     drivers_flagged: int

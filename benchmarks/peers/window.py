@@ -13,9 +13,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(slots=True)
 class Window:
-    """Queries taken together. vectors: (n, d) unit vectors; their inner products are worked out once, for all tests."""
+    """Queries taken together. vectors: (n, d) unit vectors; their inner products are worked out once, for all tests.
+
+    across: (n,) mean kernel of each query with the benign sample (`mmd`), where that was worked out beforehand.
+    """
 
     vectors: Floats
+    across: Floats | None = None
     _products: Floats | None = None
 
     def __len__(self) -> int:
@@ -43,7 +47,7 @@ def two_sided(statistic: Statistic, benign: list[float]) -> Statistic:
 
     Spread: from the median of benign values to their 90th or 10th percentile.
     """
-    low, middle, high = np.percentile(benign, [10, 50, 90])
+    low, middle, high = (float(x) for x in np.percentile(benign, [10, 50, 90]))
 
     def score(window: Window) -> float:
         value = statistic(window)
