@@ -45,9 +45,9 @@ def formats(name: str | None = None, *, json: bool = False) -> int:
         fmt = format_named(name)
         table = Table(title=fmt.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("our column", no_wrap=True)
-        table.add_column("where it comes from")
+        table.add_column("where it comes from", overflow="fold")
         if fmt.turn_on:
-            table.add_column("how to turn it on")
+            table.add_column("how to turn it on", overflow="fold")
         for column in schema.EXCHANGE.names:
             if column in fmt.fills or column in fmt.turn_on:
                 cells = [Text(fmt.fills.get(column, "-")), Text(fmt.turn_on.get(column, ""))]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 
 
@@ -30,46 +32,91 @@ def peak_memory_mb() -> int:
     return (own[0] if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) // 1024
 
 
+TICK_SECONDS = 0.25
+
+
 class Progress:
     """Says what goes on, and keeps the time and the peak memory of each step for run.json.
 
-    quiet: say nothing.  live: redraw the current line, for a terminal.
+    quiet: say nothing.  live: redraw the current line, for a terminal, also while a step tells nothing.
     """
 
     def __init__(self, *, quiet: bool = False, live: bool = False) -> None:
         self.quiet, self.live = quiet, live and not quiet
         self.rows: list[dict[str, Any]] = []
-        self._step, self._begin, self._drawn = "", 0.0, 0.0
+        self._begin = 0.0
+        self._counted: tuple[int, int] | None = None
+        self._expected: int | None = None
+        self._line = Lock()
 
     def say(self, text: str) -> None:
         """One line for a person."""
         if not self.quiet:
-            self._clear()
-            print(text, file=sys.stderr)
+            with self._line:
+                self._clear()
+                print(text, file=sys.stderr, flush=True)
+
+    def expect(self, n: int | None) -> None:
+        """How many rows there will be, where that is known: the time that is left is told from it."""
+        self._expected = n
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time a step."""
-        self._step, self._begin, self._drawn = name, time.perf_counter(), 0.0
-        self._draw(f"{name} …")
+        self._begin, self._counted = time.perf_counter(), None
         forget_peak()
-        yield
+        done = Event()
+        ticker = Thread(target=self._tick, args=(name, done), daemon=True) if self.live else None
+        if ticker is not None:
+            ticker.start()
+        try:
+            yield
+        finally:
+            done.set()
+            if ticker is not None:
+                ticker.join()
+                self._clear()
         seconds = time.perf_counter() - self._begin
         self.rows.append({"step": name, "seconds": round(seconds, 3), "peak_memory_mb": peak_memory_mb()})
         self.say(f"{name:<28} {seconds:7.1f} s")
 
     def count(self, n: int) -> None:
         """How many rows the current step has done."""
-        now = time.perf_counter()
-        if self.live and now - self._drawn > 0.2:
-            self._drawn = now
-            elapsed = now - self._begin
-            self._draw(f"{self._step:<28} {elapsed:7.1f} s   {n:,} rows, {n / max(elapsed, 1e-6):,.0f} a second")
+        # A scan that is gone on with begins its count where it was stopped.
+        first = self._counted[0] if self._counted else n
+        self._counted = (first, n)
 
-    def _draw(self, text: str) -> None:
-        if self.live:
-            print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+    def _tick(self, name: str, done: Event) -> None:
+        while True:
+            first, n = self._counted or (0, 0)
+            text = under_way(name, time.perf_counter() - self._begin, n, first=first, expected=self._expected)
+            width = shutil.get_terminal_size().columns - 1
+            with self._line:
+                print(f"\r\x1b[2K{text[:width]}", end="", file=sys.stderr, flush=True)
+            if done.wait(TICK_SECONDS):
+                return
 
     def _clear(self) -> None:
         if self.live:
-            print("\r\x1b[2K", end="", file=sys.stderr)
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def under_way(name: str, seconds: float, n: int, *, first: int = 0, expected: int | None = None) -> str:
+    """A step that goes on, in one line: its time; its rows, their rate and the time left, where they are counted.
+
+    n: rows so far.  first: rows that were there when it began.  expected: rows in all, where that is known.
+    """
+    said = f"{name:<24} {seconds:6.1f} s"
+    if not n:
+        return said
+    rate = (n - first) / max(seconds, 1e-6)
+    said += f"  {n:,} rows, {rate:,.0f} a second"
+    if expected is None or n > expected or not rate:
+        return said
+    return f"{said}, {_left((expected - n) / rate)} left"
+
+
+def _left(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

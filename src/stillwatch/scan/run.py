@@ -32,6 +32,7 @@ from stillwatch.networks.search import find_networks
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
 from stillwatch.scan.addresses import described, located_share, with_signup_kinds
+from stillwatch.scan.expected import expected_rows
 from stillwatch.scan.ingest import Ingested, begun_at, ingest
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
@@ -68,6 +69,7 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
         if registry_faults.n:
             reason = registry_faults.by_reason()[0][0]
             progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
+        progress.expect(expected_rows(logs) if progress.live else None)
         with progress.step("reading, fingerprinting"):
             ingested = ingest(
                 logs, work, registry, options, quarantine, progress.say, progress.count, signature=signature
