@@ -45,7 +45,7 @@ class Progress:
         self.quiet, self.live = quiet, live and not quiet
         self.rows: list[dict[str, Any]] = []
         self._begin = 0.0
-        self._counted: tuple[int, int] | None = None
+        self._counted: tuple[int, float, int, float] | None = None
         self._expected: int | None = None
         self._line = Lock()
 
@@ -82,14 +82,17 @@ class Progress:
 
     def count(self, n: int) -> None:
         """How many rows the current step has done."""
-        # A scan that is gone on with begins its count where it was stopped.
-        first = self._counted[0] if self._counted else n
-        self._counted = (first, n)
+        # A scan that is gone on with begins its count where it was stopped; and what comes before the first rows is no
+        # rate of theirs.
+        now = time.perf_counter()
+        first, since, _, _ = self._counted or (n, now, n, now)
+        self._counted = (first, since, n, now)
 
     def _tick(self, name: str, done: Event) -> None:
         while True:
-            first, n = self._counted or (0, 0)
-            text = under_way(name, time.perf_counter() - self._begin, n, first=first, expected=self._expected)
+            first, since, n, until = self._counted or (0, 0.0, 0, 0.0)
+            rate = (n - first) / max(until - since, 1e-6)
+            text = under_way(name, time.perf_counter() - self._begin, n, rate=rate, expected=self._expected)
             width = shutil.get_terminal_size().columns - 1
             with self._line:
                 print(f"\r\x1b[2K{text[:width]}", end="", file=sys.stderr, flush=True)
@@ -101,19 +104,19 @@ class Progress:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
-def under_way(name: str, seconds: float, n: int, *, first: int = 0, expected: int | None = None) -> str:
+def under_way(name: str, seconds: float, n: int, *, rate: float = 0.0, expected: int | None = None) -> str:
     """A step that goes on, in one line: its time; its rows, their rate and the time left, where they are counted.
 
-    n: rows so far.  first: rows that were there when it began.  expected: rows in all, where that is known.
+    n: rows so far.  rate: rows a second, 0 before there is one.  expected: rows in all, where that is known.
     """
     said = f"{name:<24} {seconds:6.1f} s"
     if not n:
         return said
-    rate = (n - first) / max(seconds, 1e-6)
-    said += f"  {n:,} rows, {rate:,.0f} a second"
-    if expected is None or n > expected or not rate:
+    said += f"  {n:,} rows"
+    if not rate:
         return said
-    return f"{said}, {_left((expected - n) / rate)} left"
+    said += f", {rate:,.0f} a second"
+    return said if expected is None or n > expected else f"{said}, {_left((expected - n) / rate)} left"
 
 
 def _left(seconds: float) -> str:

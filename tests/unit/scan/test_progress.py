@@ -15,20 +15,20 @@ from stillwatch.scan.progress import Progress, under_way
 
 
 @pytest.mark.parametrize(
-    ("n", "first", "expected", "said"),
+    ("n", "rate", "expected", "said"),
     [
-        (0, 0, 1_000, "reading                    10.0 s"),
-        (500, 0, None, "reading                    10.0 s  500 rows, 50 a second"),
-        (500, 0, 1_000, "reading                    10.0 s  500 rows, 50 a second, 10 s left"),
-        (500, 400, 1_000, "reading                    10.0 s  500 rows, 10 a second, 50 s left"),
-        (500, 0, 100_000, "reading                    10.0 s  500 rows, 50 a second, 33 min left"),
-        (500, 0, 1_000_000, "reading                    10.0 s  500 rows, 50 a second, 5.6 h left"),
-        (500, 0, 400, "reading                    10.0 s  500 rows, 50 a second"),
+        (0, 0.0, 1_000, "reading                    10.0 s"),
+        (500, 0.0, 1_000, "reading                    10.0 s  500 rows"),
+        (500, 50.0, None, "reading                    10.0 s  500 rows, 50 a second"),
+        (500, 50.0, 1_000, "reading                    10.0 s  500 rows, 50 a second, 10 s left"),
+        (500, 50.0, 100_000, "reading                    10.0 s  500 rows, 50 a second, 33 min left"),
+        (500, 50.0, 1_000_000, "reading                    10.0 s  500 rows, 50 a second, 5.6 h left"),
+        (500, 50.0, 400, "reading                    10.0 s  500 rows, 50 a second"),
     ],
 )
-def test_a_step_says_its_rate_and_the_time_left(n: int, first: int, expected: int | None, said: str) -> None:
-    """Rows that an earlier scan left make no rate, and an estimate that was too small is dropped."""
-    assert said == under_way("reading", 10.0, n, first=first, expected=expected)
+def test_a_step_says_its_rate_and_the_time_left(n: int, rate: float, expected: int | None, said: str) -> None:
+    """Before there is a rate none is said, and an estimate that was too small is dropped."""
+    assert said == under_way("reading", 10.0, n, rate=rate, expected=expected)
 
 
 def test_parquet_is_counted_and_lines_are_estimated(tmp_path: Path) -> None:
