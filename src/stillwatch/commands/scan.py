@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from datetime import UTC, datetime
@@ -130,6 +131,9 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from stillwatch.report.naming import names_of, ranked
+    from stillwatch.report.text import bits, comes_once
+
     console = Console(highlight=False)
     counts = summary["counts"]
     console.print(
@@ -139,21 +143,27 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     for note in summary["notes"]:
         console.print(Text(f"• {note}", style="yellow"))
     kinds = Counter(finding.verdict for finding in findings.findings)
-    if not kinds["campaign"]:
+    names = names_of(ranked(findings.findings))
+    accused = [finding for finding in ranked(findings.findings) if finding.verdict == "campaign"]
+    if not accused:
         console.print("No campaign found.", style="bold")
-    for finding in findings.findings:
-        if finding.verdict == "campaign":
-            console.print(Text.assemble(("campaign ", "bold red"), (finding.finding_id, "bold")))
-            console.print(Padding(Text(finding.claim), (0, 0, 0, 2)))
-            best = finding.explanations[0].name if finding.explanations else "nothing"
-            sure = f"{finding.margin_bits:.1f} bits over the best honest explanation ({best}); "
-            rare = f"{finding.expected_false:.2g} false ones this strong are expected in 30 days"
-            console.print(Padding(Text(sure + rare, style="dim"), (0, 0, 0, 2)))
+    for finding in accused:
+        title = ((names[finding.finding_id], "bold"), (" campaign", "bold red"), f"  {finding.finding_id}")
+        console.print(Text.assemble(*title))
+        console.print(Padding(Text(finding.claim), (0, 0, 0, 2)))
+        best = finding.explanations[0].name if finding.explanations else "nothing"
+        sure = f"{comes_once(finding.expected_false)}, were everybody honest; {bits(finding.margin_bits)} bits over "
+        console.print(Padding(Text(f"{sure}the best honest explanation ({best})", style="dim"), (0, 0, 0, 2)))
     if kinds["network"]:
-        console.print(f"{kinds['network']} networks act as one: no accusation by itself.")
+        they = "1 network acts" if kinds["network"] == 1 else f"{kinds['network']:,} networks act"
+        console.print(f"{they} as one: no accusation by itself.")
     if kinds["harvest"]:
-        console.print(f"{kinds['harvest']} declared customers make training data.")
+        they = "1 declared customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} declared customers make"
+        console.print(f"{they} training data.")
     lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})
     if lacking:
         console.print(f"These logs cannot support: {', '.join(lacking)}.", style="dim")
+    if names:
+        first = next(iter(names.values()))
+        console.print(Text(f"Why: stillwatch explain {first} --from {shlex.quote(str(out))}"), soft_wrap=True)
     console.print(Text(f"Report: {out / 'report.html'}", style="bold"), soft_wrap=True)
