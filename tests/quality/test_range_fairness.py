@@ -32,7 +32,7 @@ MATCHED = {
     "hydra_campaign": "'app_developers', 'undeclared_reseller', 'nightly_batches', 'failover_pairs'",
     "relay_campaign": "'app_developers', 'undeclared_reseller', 'chatters', 'failover_pairs'",
     "relay_plain": "'chatters', 'undeclared_reseller', 'vpn_crowd', 'declared_reseller'",
-    "replay_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
+    "replay_campaign": "'app_developers', 'data_makers', 'agent_fleets', 'tool_users', 'agency'",
     "probing_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
     "rotation_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'trial_abusers'",
     "harvest_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
@@ -74,7 +74,7 @@ MEANINGFUL = {
     "turns": "turns",
     "finish": "finish_reason",
     "nulls": "concat(max_tokens is null, temperature is null, tools is null, session_id is null, sdk is null,"
-    " system_prompt is null, response is null)",
+    " system_prompt is null, response is null, reasoning_in is null, reasoning_out is null, end_user_id is null)",
 }
 """Columns that differ between any two kinds of customers; no one of them may settle the matter."""
 

@@ -75,6 +75,13 @@ def test_blocks_are_handed_back_by_other_accounts(played: Callable[..., Ask]) ->
     assert n > 500
     assert known == n
     assert other > 0.9
+    # A block stands in a conversation: what was asked before it is the first account's own prompt.
+    begun = """
+        select count(*), count(distinct b.prompt) > 1, bool_and(b.message_digests[1] = a.message_digests[1]),
+        bool_and(len(a.message_digests) = 3 and a.turns = 2) from log a
+        join log b on a.first_user = b.prompt and list_has(b.reasoning_out, a.reasoning_in[1])
+    """
+    assert ask(begun) == [(n, True, True, True)]
 
 
 def test_probing_comes_first_and_is_refused_at_times(played: Callable[..., Ask]) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from stillwatch.traffic_range.accounts import Accounts
 from stillwatch.traffic_range.evasions import covered, disguised
 from stillwatch.traffic_range.grammar import Ints
+from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.orders import Order, driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
 from stillwatch.traffic_range.rings import Ring, open_ring, parts, requests
@@ -49,4 +50,27 @@ def _asked_twice(
     kept = (later >= begin[other]) & (later < end[other])
     given, later, other = given[kept], later[kept], other[kept]
     blocks = asked["reasoning_out"].combine_chunks().take(pa.array(given))
-    return asked, driven(stage, first, accounts, other, later, asked_for, redrawn=0.05, reasoning_in=blocks)
+    block = driven(stage, first, accounts, other, later, asked_for, redrawn=0.05, reasoning_in=blocks)
+    return asked, _after(rng, block, asked.take(pa.array(given)))
+
+
+def _after(rng: np.random.Generator, block: pa.Table, before: pa.Table) -> pa.Table:
+    """The block's requests as second turns: what was asked and answered before stands in front of each."""
+    place = {digest[0]: i for i, digest in enumerate(before["reasoning_out"].to_pylist())}
+    rows = pa.array([place[digest[0]] for digest in block["reasoning_in"].to_pylist()])
+    n = len(block)
+    answers, histories = (random_ids(rng, len(before), "", 32).take(rows) for _ in range(2))
+    asked, now = (table["message_digests"].combine_chunks().flatten() for table in (before.take(rows), block))
+    messages = pa.concat_arrays([asked, answers, now]).take(pa.array(np.arange(3 * n).reshape(3, n).T.ravel()))
+    two = pa.array(np.full(n, 2))
+    changes = {
+        "first_user": before["prompt"].take(rows),
+        "history_digest": histories,
+        "history_length": two,
+        "turns": two,
+        "message_digests": pa.ListArray.from_arrays(pa.array(3 * np.arange(n + 1, dtype=np.int32)), messages),
+        "input_tokens": pa.compute.add(block["input_tokens"], before["input_tokens"].take(rows)),
+    }
+    for name, column in changes.items():
+        block = block.set_column(block.schema.get_field_index(name), block.schema.field(name), column)
+    return block
