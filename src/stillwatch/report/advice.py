@@ -72,10 +72,16 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
     return out
 
 
+def needed_in_words(needs: str) -> str:
+    """The columns that an evidence needs, with those that no log has by the name of what brings them."""
+    return needs.replace("addresses.kinds", "an address database").replace("registry.", "the account registry's ")
+
+
 def unseen_in_words(said: str) -> str:
     """What a finding says that its logs could not show, with what that would have shown."""
     evidence, middle, needs = said.partition(": needs ")
-    return f"{evidence}: {UNSEEN[evidence]}; needs {needs}" if middle and evidence in UNSEEN else said
+    known = middle and evidence in UNSEEN
+    return f"{evidence}: {UNSEEN[evidence]}; needs {needed_in_words(needs)}" if known else said
 
 
 def in_short(finding: Finding) -> list[tuple[str, list[str]]]:

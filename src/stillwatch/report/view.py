@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Finding, TemplateExample
 from stillwatch.report import charts
-from stillwatch.report.advice import UNSEEN, in_short
+from stillwatch.report.advice import UNSEEN, in_short, needed_in_words
 from stillwatch.report.atlas import technique_name
 from stillwatch.report.conclusion import CARRYING, Conclusion
 from stillwatch.report.graph import shares_graph
@@ -139,7 +139,7 @@ class Page:
         """What the logs could not support: what it needs, and what cannot be seen without, in words."""
         needs: dict[str, list[str]] = {}
         for one in self.summary.missing_evidence:
-            needs.setdefault(one.needs, []).append(UNSEEN.get(one.evidence, one.evidence))
+            needs.setdefault(needed_in_words(one.needs), []).append(UNSEEN.get(one.evidence, one.evidence))
         return list(needs.items())
 
     @property

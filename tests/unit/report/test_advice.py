@@ -82,6 +82,7 @@ def test_what_an_explanation_would_be_is_said_once(campaigns: list[Finding]) -> 
 def test_missing_evidence_is_told_in_words() -> None:
     """What a finding lacks is said with what it would have shown; what is not known stays as it is."""
     assert unseen_in_words("replay: needs reasoning_in").startswith("replay: a reasoning block given to one account")
+    assert unseen_in_words("hidden-location: needs addresses.kinds").endswith("; needs an address database")
     assert unseen_in_words("something else") == "something else"
 
 

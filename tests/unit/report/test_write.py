@@ -159,7 +159,7 @@ def test_nothing_found_says_what_could_have_been(tmp_path: Path) -> None:
     assert "Nothing was found" in text
     assert "A campaign had to show 17.5 bits" in text
     assert "No group of accounts shared enough to be worth a test" in text
-    assert "Without reasoning_in and reasoning_out : a reasoning block given to one account" in text
+    assert "Without reasoning_in and reasoning_out: a reasoning block given to one account" in text
 
 
 def test_nothing_found_names_the_nearest_group(tmp_path: Path) -> None:
