@@ -7,14 +7,15 @@ Built for few queries of a campaign among many honest ones, where the mean of an
   turned into normal scores by its benign distribution, so that no long paste counts for more than its rank; the scores
   are made uncorrelated; the squared mean of a window, times its size, is Hotelling's T squared with known covariance.
   Topics cannot move it: no word but the commonest pronouns is looked at.
-- *Crowd*. A spatial scan (Kulldorff 1997) on the embedding: around each query, at each of seven likenesses, the other
-  queries of the window are counted, against the rate at which a benign sample lies there. What is popular among honest
-  people (a well-known tool's mould) is dense in the sample too, and expected. The most surprising neighbourhood counts.
+- *Crowd*. A spatial scan (Kulldorff 1997) on the embedding: around each query, at each of seven likenesses, the
+  window's queries of other senders are counted, against the rate at which a benign sample lies there. What is popular
+  among honest people (a well-known tool's mould) is dense in the sample too, and expected. The most surprising
+  neighbourhood counts.
 
-Each is turned into a p-value by its law in benign windows, and the smaller one decides. The level is kept under drift
-of what people ask only as far as the benign windows drift among themselves: they are to be drawn from different people
-(half of the conversations each), not query by query from one pool, or a test at 1,500 queries raises a false alarm in
-three windows of ten (docs/peers.md).
+Each is turned into a p-value by its law in benign windows, and the smaller one decides. Benign windows are to be drawn
+from different people (half of the conversations each), not query by query from one pool: two pools of people differ by
+more than their queries' chance. Form does not keep its level when other honest people come in; crowd does, far better
+(docs/peers.md has both): what the benign windows are drawn from has to be of the same days.
 
 No distillation set is used to fit any of it.
 """
@@ -158,14 +159,17 @@ def change_of_form(window: Queries) -> float:
     return float(len(window.form) * (mean @ mean))
 
 
-def crowd(window: Queries, products: Floats) -> float:
+def crowd(window: Queries, products: Floats, sender: NDArray[np.int64]) -> float:
     """The largest surprise of a neighbourhood, in nats: -log of the Poisson chance of as many neighbours.
 
-    products: (n, n) cosines of the window's pairs. Cost: the likenesses' number times n squared comparisons.
+    products: (n, n) cosines of the window's pairs; sender: (n,) whose query each is, or what conversation it belongs
+    to: people repeat themselves, so that only queries of different senders are neighbours.
+    Cost: the likenesses' number times n squared comparisons.
     """
     n, surprise = len(products), 0.0
+    products = np.where(sender[:, None] == sender[None, :], np.float32(-1.0), products)
     for place, likeness in enumerate(LIKENESSES):
-        neighbours = (products >= likeness).sum(axis=1) - 1
+        neighbours = (products >= likeness).sum(axis=1)
         expected = window.rate[:, place].astype(np.float64) * (n - 1)
         crowded = (neighbours >= 2) & (neighbours > expected)
         if crowded.any():

@@ -3,7 +3,8 @@
 Honest conversations are split in three: to fit on, to calibrate on, to test on. Thresholds are the 95th percentile of
 benign calibration windows, for every test alike. Each window, to calibrate or to test, is drawn from another half of
 its part's conversations, so that windows differ as people differ and not only as queries do; queries of one window are
-distinct. Every test sees the very same windows, so that tests are compared in pairs.
+distinct. Every test sees the very same windows, so that tests are compared in pairs. Ours is also told which honest
+queries are of one conversation, as any log tells which are of one account; a campaign's are each of another sender.
 """
 
 from __future__ import annotations
@@ -41,8 +42,13 @@ WINDOWS = {100: 60, 500: 40, 1_500: 20}
 CALIBRATION, HONEST = 5, 4
 """Times as many."""
 
+EXAMPLES = 3_000
+"""Queries of a source that are examples at the most, and three times as many benign ones beside them."""
+
 TWO_SIDED = ("SEAT", "PRADA", "CAP")
 OURS, OURS_WITH_EXAMPLES = "ours", "ours, with examples"
+PARTS = {"ours, form alone": "form", "ours, crowd alone": "crowd"}
+"""What each part of ours would do by itself."""
 
 Say = Callable[[str], None]
 
@@ -51,7 +57,8 @@ Say = Callable[[str], None]
 class Cell:
     """Windows of one size, source and mix in one split. alarms: test -> (windows,) 1 where it raised one.
 
-    With examples there is a test for each family that is left out; honest windows have the share of those that alarm.
+    With examples there is a test for each family that is left out, and one with all; honest windows have the share of
+    those that alarm.
     """
 
     size: int
@@ -128,7 +135,7 @@ class Bench:
         }
         vocabulary = ours_examples.common_words(fit)
         table = ours_examples.measures(vocabulary, fit, ours_window.queries(benign, form, vectors).form)
-        self._families = sorted({one.family for one in sources})
+        self._families = [*sorted({one.family for one in sources if not one.unseen}), ""]
         tables, pools = {}, {}
         named = {"calibrate": calibrate, "test": test} | {one.name: one.texts for one in (*sources, *drifted)}
         for name, texts in named.items():
@@ -138,8 +145,11 @@ class Bench:
             pools[name] = _Pool(own, mmd.across(own), queries, {})
         for family in self._families:
             known = [one for one in sources if one.family != family and not one.unseen]
-            examples = [[tables[o.name] for o in known if o.family == f] for f in sorted({o.family for o in known})]
-            weights = ours_examples.learn(table, examples)
+            examples = [
+                [tables[one.name][:EXAMPLES] for one in known if one.family == other]
+                for other in sorted({one.family for one in known})
+            ]
+            weights = ours_examples.learn(table[: 3 * EXAMPLES], examples)
             for name, pool in pools.items():
                 pool.odds[family] = ours_examples.log_odds(weights, tables[name])
         self._pools = pools
@@ -157,7 +167,7 @@ class Bench:
             self._odds_law[family] = (float(np.mean(odds)), float(np.std(odds)) + 1e-12)
         scored = [one | self._ours(one) for one in seen]
         self._bounds = {}
-        for name in (*self._statistics, *self._ours(seen[0])):
+        for name in (*self._statistics, *PARTS, *self._ours(seen[0])):
             values = [one[name] for one in scored]
             tails = (LEVEL / 2.0, 1.0 - LEVEL / 2.0) if name in TWO_SIDED else (0.0, 1.0 - LEVEL)
             low, high = (float(x) for x in np.quantile(values, tails))
@@ -166,12 +176,14 @@ class Bench:
     def cell(self, size: int, source: Source | None, mix: float, windows: int) -> Cell:
         """Alarms of every test on windows of a source and mix."""
         rows = []
-        families = [source.family] if source is not None and source.family in self._families else self._families
+        families = self._families
+        if source is not None:
+            families = [source.family if source.family in self._families else ""]
         for _ in range(windows):
             values = self._values("test", size, source, round(mix * size))
             values |= self._ours(values)
             alarm = {name: float(not low <= values[name] <= high) for name, (low, high) in self._bounds.items()}
-            rows.append({name: alarm[name] for name in (*self._statistics, OURS)})
+            rows.append({name: alarm[name] for name in (*self._statistics, *PARTS, OURS)})
             rows[-1][OURS_WITH_EXAMPLES] = float(np.mean([alarm[f"{OURS} without {family}"] for family in families]))
         return Cell(size, source.name if source else "", mix, {n: np.array([row[n] for row in rows]) for n in rows[0]})
 
@@ -182,6 +194,7 @@ class Bench:
         half = self._rng.random(n) < 0.5
         rows = self._rng.permutation(np.flatnonzero(half[conversation]))[: size - others]
         vectors, across, queries, odds = pool.vectors[rows], pool.across[rows], pool.queries.take(rows), pool.odds
+        sender = conversation[rows]
         means = {family: float(odds[family][rows].sum()) for family in self._families}
         if source is not None:
             added = self._pools[source.name]
@@ -189,11 +202,13 @@ class Bench:
             vectors = np.concatenate([vectors, added.vectors[chosen]])
             across = np.concatenate([across, added.across[chosen]])
             queries = queries.with_others(added.queries.take(chosen))
+            sender = np.concatenate([sender, -1 - np.arange(others)])
             means = {family: value + float(added.odds[family][chosen].sum()) for family, value in means.items()}
         window = Window(vectors, across)
         values = {name: statistic(window) for name, statistic in self._statistics.items()}
         values["form"] = ours_window.change_of_form(queries)
-        values["crowd"] = ours_window.crowd(queries, window.products)
+        values["crowd"] = ours_window.crowd(queries, window.products, sender)
+        values |= {name: values[part] for name, part in PARTS.items()}
         return values | {f"odds {family}": value / size for family, value in means.items()}
 
     def _ours(self, values: dict[str, float]) -> dict[str, float]:
