@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from stillwatch.benchmark.detection import interval
 from stillwatch.cli import run
+from stillwatch.evaluate.intervals import share_interval
 
 
 def test_worlds_of_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +32,7 @@ def test_what_cannot_be_meant_is_said(arguments: list[str], capsys: pytest.Captu
 
 def test_intervals_hold_the_share_and_never_say_never() -> None:
     """No success in ten leaves room for 31 %, ten of ten for 69 %: Clopper and Pearson."""
-    assert interval(0, 10) == (0.0, pytest.approx(0.3085, abs=1e-4))
-    assert interval(10, 10) == (pytest.approx(0.6915, abs=1e-4), 1.0)
-    low, high = interval(3, 10)
+    assert share_interval(0, 10) == (0.0, pytest.approx(0.3085, abs=1e-4))
+    assert share_interval(10, 10) == (pytest.approx(0.6915, abs=1e-4), 1.0)
+    low, high = share_interval(3, 10)
     assert low < 0.3 < high

@@ -17,7 +17,7 @@ STEPS = ["sources", "fingerprint", "templates", "profiles", "links", "networks",
 
 BESIDE = {
     "traffic_range": {"sources"},
-    "evaluate": {"sources", "campaigns"},
+    "evaluate": {"sources", "campaigns", "report", "scan", "traffic_range"},
     "benchmark": {"sources", "fingerprint", "templates", "scan", "traffic_range", "evaluate"},
 }
 """What measures detection is no part of it: it reads the same tables, and no step knows it. What measures the whole
