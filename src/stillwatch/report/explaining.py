@@ -216,9 +216,9 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
         )
     else:
         out.append(
-            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, but not from two families of "
-            "evidence at least, or without showing that the accounts hide that they belong together, or without "
-            "evidence of this account's own: being alike is no finding."
+            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, and is no finding all the same: "
+            "its evidence may come from one family alone, its accounts may not hide that they belong together, an "
+            "honest explanation may cover it, or this account may lack evidence of its own. Being alike is no finding."
         )
     if extraction < takes:
         out.append(

@@ -76,8 +76,8 @@ def _finding(answer: FindingAnswer, wide: bool) -> list[RenderableType]:
             )
             name = Text.assemble((f"{shown_id(one.name):<22}", "bold"), f"{bits(one.margin_bits):>7}")
             out += [name, _indented(capitalize_first(left))]
-        if honest[0].ask:
-            out.append(_indented(f"To find out outside the logs: {honest[0].ask}."))
+            if one is honest[0] and one.ask:
+                out.append(_indented(f"To find out outside the logs: {one.ask}."))
     out += _unseen(finding.missing)
     out += [_heading("Accounts"), _accounts(answer)]
     rest = answer.n_members - min(len(answer.members), ACCOUNTS_SHOWN)
@@ -108,7 +108,7 @@ def _facts(answer: FindingAnswer) -> Table:
     facts.add_row("", Text(f"{bits(finding.margin_bits)} bits {over}{margin}{takes}"))
     odds = "; ".join(f"{probability(one.p)} at {one.prior_per_million:,.10g}" for one in answer.chances)
     if finding.verdict != "network":
-        facts.add_row("probability", Text(f"{odds} campaign accounts in a million"))
+        facts.add_row("probability", Text(f"at least {odds} campaign accounts in a million"))
     return facts
 
 

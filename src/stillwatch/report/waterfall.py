@@ -118,7 +118,11 @@ def prior_bits(prior_per_million: float) -> float:
 
 
 def chances(finding: Finding, prior_per_million: float) -> list[Chance]:
-    """Probability that the finding is what it says rather than its best honest explanation, at three priors."""
+    """Probability that the finding is what it says rather than its best honest explanation, at three priors.
+
+    The least that it can be: every other account is taken for what the best honest explanation says, though each honest
+    explanation but the best leaves more, and most accounts are none of them.
+    """
     out = []
     for factor in PRIOR_FACTORS:
         prior = prior_per_million * factor
