@@ -12,9 +12,7 @@ from stillwatch.traffic_range.clients import tool_sets
 from stillwatch.traffic_range.exchanges import Asked, exchanges
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.english import ENGLISH
-from stillwatch.traffic_range.texts.languages import write
-from stillwatch.traffic_range.texts.moulds import TASKS, Moulds, slots
+from stillwatch.traffic_range.texts.moulds import TASKS, Moulds
 
 OUT = np.array([120, 8, 90, 250, 180, 350, 300, 650, 130, 120, 220, 70, 380], float)
 """Median tokens of an answer, by task; an assumption."""
@@ -48,8 +46,8 @@ def talk(
     first, next_ = np.flatnonzero(turn == 0), np.flatnonzero(turn > 0)
     prompt = together(
         len(session),
-        (first, write("ask", rng, spoken[first], about[first])),
-        (next_, write("follow", rng, spoken[next_], about[next_])),
+        (first, stage.texts.ask(rng, spoken[first], about[first])),
+        (next_, stage.texts.follow(rng, spoken[next_], about[next_])),
     )
     limit, temperature = tastes(rng, len(people))
     asked = Asked(
@@ -57,7 +55,7 @@ def talk(
         at=at,
         prompt=prompt,
         out=np.exp(rng.normal(5.3, 0.8, len(session))),
-        answer=write("answer", rng, spoken, about),
+        answer=stage.texts.answer(rng, spoken, about),
         session=session,
         turn=turn,
         limit=limit[who[session]],
@@ -94,11 +92,11 @@ def pour(
     task = moulds.task[which]
     about = accounts.topic[who] if topic is None else topic
     if slot is None:
-        slot = slots(rng, task, about)
+        slot = stage.texts.slots(rng, task, about)
         foreign = np.flatnonzero(np.isin(task, HUMAN) & (accounts.language[who] > 0))
         if len(foreign):
             own = np.setdiff1d(np.arange(len(who)), foreign)
-            words = write("message", rng, accounts.language[who][foreign], about[foreign])
+            words = stage.texts.message(rng, accounts.language[who][foreign], about[foreign])
             slot = together(len(who), (own, slot.take(pa.array(own))), (foreign, words))
     owners = rng if owners is None else owners
     limit, temperature = settings(owners, moulds.task, greedy)
@@ -110,7 +108,7 @@ def pour(
         prompt=moulds.pour(which, slot),
         system=moulds.systems(which),
         out=OUT[task] * greedy * np.exp(rng.normal(0, 0.5, len(who))),
-        answer=ENGLISH.expand("answer", rng, len(who), about),
+        answer=stage.texts.answer(rng, None, about),
         limit=limit[which],
         temperature=temperature[which],
         tools=pa.array(offered, pa.list_(pa.string())).take(pa.array(which)),
@@ -146,13 +144,13 @@ def work(
     word = (turn > 0) & (rng.random(len(turn)) < 0.08)
     spoken, results = np.flatnonzero(word), np.flatnonzero((turn > 0) & ~word)
     if prompt is None:
-        prompt = ENGLISH.expand("chore", rng, len(first), about[first])
+        prompt = stage.texts.chore(rng, about[first])
     limit, temperature = tastes(rng, len(accounts))
     texts = together(
         len(session),
         (first, prompt),
-        (spoken, ENGLISH.expand("follow", rng, len(spoken), about[spoken])),
-        (results, ENGLISH.expand("tool_result", rng, len(results), about[results])),
+        (spoken, stage.texts.follow(rng, None, about[spoken])),
+        (results, stage.texts.tool_result(rng, about[results])),
     )
     asked = Asked(
         who=who[session],
@@ -161,7 +159,7 @@ def work(
         system=system.take(pa.array(session)),
         tools=tools.take(pa.array(session)),
         out=np.exp(rng.normal(5.0, 0.7, len(session))),
-        answer=ENGLISH.expand("answer", rng, len(session), about),
+        answer=stage.texts.answer(rng, None, about),
         session=session,
         turn=turn,
         from_tool=(turn > 0) & ~word,

@@ -20,8 +20,7 @@ from stillwatch.traffic_range.conversations import pour, talk
 from stillwatch.traffic_range.grammar import Ints, join
 from stillwatch.traffic_range.ids import groups, random_ids
 from stillwatch.traffic_range.stage import DAY, HOUR, SECOND, Stage, choose
-from stillwatch.traffic_range.texts.languages import write
-from stillwatch.traffic_range.texts.moulds import TASKS, Drafts, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS, Drafts
 
 DIALS: Mapping[str, str] = {
     "cover": "share of the accounts' traffic that is unrelated customers' (at 1 nine tenths, since all would be none)",
@@ -194,20 +193,20 @@ def spoken(
     accounts, account = np.unique(who[rows], return_inverse=True)
     parts: list[pa.StringArray | str] = []
     for _ in range(FOREIGN_SENTENCES):
-        said = write("answer", fixed, every, np.zeros(len(every), np.int64)).take(
+        said = stage.texts.instruction(fixed, every, np.zeros(len(every), np.int64)).take(
             pa.array(tongue * n_tasks + task[rows])
         )
         if each:
             # An account speaks one language, so its wording is one for all its tasks.
             first = np.unique(account, return_index=True)[1]
-            own = write("answer", rng, tongue[first], np.zeros(len(accounts), np.int64))
+            own = stage.texts.instruction(rng, tongue[first], np.zeros(len(accounts), np.int64))
             anew = pa.array((rng.random(len(accounts)) < each)[account])
             said = pa.compute.if_else(anew, own.take(pa.array(account)), said)
         if always:
-            own = write("answer", rng, tongue, np.zeros(len(rows), np.int64))
+            own = stage.texts.instruction(rng, tongue, np.zeros(len(rows), np.int64))
             said = pa.compute.if_else(pa.array(rng.random(len(rows)) < always), own, said)
         parts += [said, " "]
-    return rows, join(*parts, "\n\n", write("message", rng, tongue, topic[rows]))
+    return rows, join(*parts, "\n\n", stage.texts.message(rng, tongue, topic[rows]))
 
 
 def covered(stage: Stage, part: object, accounts: Accounts, n_own: int) -> Iterator[pa.Table]:
@@ -230,7 +229,9 @@ def covered(stage: Stage, part: object, accounts: Accounts, n_own: int) -> Itera
         rng, stage.calendar, accounts, a_day / 2, hours="served", weekend=1.0, spread=0.3, bursty=0.3
     )
     theirs = stage.rng("cover", "applications")
-    moulds = own_moulds(theirs, theirs.integers(0, len(TASKS), N_APPLICATIONS), theirs.integers(0, 24, N_APPLICATIONS))
+    moulds = stage.texts.own_moulds(
+        theirs, theirs.integers(0, len(TASKS), N_APPLICATIONS), theirs.integers(0, 24, N_APPLICATIONS)
+    )
     which = (rng.random(len(calls)) ** 2 * N_APPLICATIONS).astype(np.int64)
     topic = rng.integers(0, 24, len(calls))
     yield pour(stage, rng, accounts, calls, at, moulds, which, topic=topic, label="cover", owners=theirs)

@@ -15,8 +15,7 @@ from stillwatch.traffic_range.evasions import overlapped, spoken, worded
 from stillwatch.traffic_range.exchanges import Asked, exchanges
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.stage import DAY, Stage
-from stillwatch.traffic_range.texts.english import ENGLISH
-from stillwatch.traffic_range.texts.moulds import MOULDS, TASKS, Drafts, all_drafts, drafts, slots
+from stillwatch.traffic_range.texts.moulds import TASKS, Drafts, all_drafts
 
 POLITICAL = np.array([14, 13, 4])
 """Topics of what is to be rewritten: politics and its neighbours."""
@@ -80,9 +79,9 @@ def order(
     families = []
     for task in tasks:
         if task in halves:
-            families += [drafts(rng, task, variations // 2, in_system=place) for place in (True, False)]
+            families += [stage.texts.drafts(rng, task, variations // 2, in_system=place) for place in (True, False)]
         else:
-            families.append(drafts(rng, task, variations, in_system=task in in_system))
+            families.append(stage.texts.drafts(rng, task, variations, in_system=task in in_system))
     made = all_drafts(families)
     limit, temperature = settings(rng, made.task, greedy)
     sets = tool_sets(rng, len(made.task), 2, 9)
@@ -130,9 +129,9 @@ def driven(
 
     def items(dice: np.random.Generator, kinds: Ints) -> pa.StringArray:
         about = np.where(kinds == TASKS.index("rewrite"), POLITICAL[0], dice.integers(0, 24, len(kinds)))
-        return slots(dice, kinds, about)
+        return stage.texts.slots(dice, kinds, about)
 
-    slot = overlapped(stage, first, slots(rng, task, topic), task, items)
+    slot = overlapped(stage, first, stage.texts.slots(rng, task, topic), task, items)
     wording, row = worded(stage, first, asked_for.drafts, who, which)
     if redrawn:
         wording, row = wording.take(row).worded(rng, redrawn), np.arange(n)
@@ -149,7 +148,7 @@ def driven(
         prompt=prompt,
         system=system,
         out=OUT[task] * asked_for.greedy * np.exp(rng.normal(0, 0.5, n)),
-        answer=ENGLISH.expand("answer", rng, n, topic),
+        answer=stage.texts.answer(rng, None, topic),
         limit=asked_for.limit[which],
         temperature=asked_for.temperature[which],
         tools=asked_for.tools.take(pa.array(which)),
@@ -192,7 +191,7 @@ def chores(
     kit = ((first + who) // 3 + rng.integers(0, 2, n)) % len(kits)
 
     def items(dice: np.random.Generator, kinds: Ints) -> pa.StringArray:
-        return MOULDS.expand("chore", dice, len(kinds), dice.integers(0, 24, len(kinds)))
+        return stage.texts.chore(dice, dice.integers(0, 24, len(kinds)))
 
     chore = overlapped(stage, first, items(rng, which), np.zeros(n, np.int64), items)
     wording, row = worded(stage, first, asked_for.drafts, who, which)

@@ -12,7 +12,7 @@ from stillwatch.traffic_range.conversations import pour, talk
 from stillwatch.traffic_range.relays import SPOKEN
 from stillwatch.traffic_range.rings import Ring
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 HYDRA = Ring(
     card=4, exits_for=12, exits=5, rented=0.6, vpn=0.1, batches=12, opened=(-25, -1), aged=0.3, own_program=0.5,
@@ -47,7 +47,7 @@ def customers(stage: Stage, first: int, accounts: Accounts, per_day: float) -> I
         accounts,
         app,
         at,
-        own_moulds(theirs, tasks, topics),
+        stage.texts.own_moulds(theirs, tasks, topics),
         which,
         topic=rng.integers(0, 24, len(app)),
         label="cover",

@@ -14,8 +14,7 @@ from stillwatch.traffic_range.grammar import Ints, join
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.orders import weaker
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.languages import write
-from stillwatch.traffic_range.texts.moulds import Drafts, drafts
+from stillwatch.traffic_range.texts.moulds import Drafts
 
 SPOKEN = [0.42, 0.2, 0.08, 0.06, 0.05, 0.06, 0.05, 0.04, 0.03, 0.01]
 """Shares of languages among a relay's customers."""
@@ -26,7 +25,7 @@ TAILS = 10
 
 def tails(stage: Stage) -> Drafts:
     """Variations of one instruction: to write the thinking down, and in what form."""
-    return drafts(stage.rng("tails"), "reason", TAILS, rules=("m_task", "m_rule", "m_format", "m_end"))
+    return stage.texts.drafts(stage.rng("tails"), "reason", TAILS, rules=("m_task", "m_rule", "m_format", "m_end"))
 
 
 def relayed(
@@ -57,8 +56,8 @@ def relayed(
     fresh, later = np.flatnonzero(turn == 0), np.flatnonzero(turn > 0)
     prompt = together(
         n,
-        (fresh, write("ask", rng, language[fresh], topic[fresh])),
-        (later, write("follow", rng, language[later], topic[later])),
+        (fresh, stage.texts.ask(rng, language[fresh], topic[fresh])),
+        (later, stage.texts.follow(rng, language[later], topic[later])),
     )
     longer = 0.0
     if tail is not None:
@@ -72,7 +71,7 @@ def relayed(
         at=at,
         prompt=prompt,
         out=np.exp(rng.normal(5.3 + longer, 0.7, n)),
-        answer=write("answer", rng, language, topic),
+        answer=stage.texts.answer(rng, language, topic),
         session=session,
         turn=turn,
         limit=limit[carrier],

@@ -10,6 +10,8 @@ import numpy as np
 
 from stillwatch.traffic_range.addresses import AddressPlan
 from stillwatch.traffic_range.grammar import Ints
+from stillwatch.traffic_range.texts.invented import GRAMMAR
+from stillwatch.traffic_range.texts.source import Texts
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -46,7 +48,7 @@ class Stage:
 
     name: what its world calls it.  n: its accounts.  seed: the world's.  options: what its world set.
     kind: the population's own name.  dials: evasions (`evasions.DIALS`).  targets: what a campaign is after.
-    host: whose accounts it runs on, if not own.
+    host: whose accounts it runs on, if not own.  texts: where its texts come from.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Stage:
     dials: dict[str, float] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     host: Stage | None = None
+    texts: Texts = GRAMMAR
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Dice of this population for one purpose: the same whatever else the world holds."""

@@ -13,7 +13,7 @@ from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("agency")
@@ -29,7 +29,7 @@ def agency(stage: Stage) -> Iterator[Part]:
             network=pa.array([f"agency_{number}" for number in (first + house).tolist()]),
         )
         tasks = np.tile([TASKS.index(name) for name in ("reply", "write", "classify", "summarise")], n_houses)
-        moulds = own_moulds(rng, tasks, np.full(len(tasks), 15))
+        moulds = stage.texts.own_moulds(rng, tasks, np.full(len(tasks), 15))
         who, at = rhythm.sessions(rng, stage.calendar, people, 6.0, hours="office", weekend=0.25)
         which = 4 * house[who] + rng.integers(0, 4, len(who))
         yield people, [pour(stage, rng, people, who, at, moulds, which)]

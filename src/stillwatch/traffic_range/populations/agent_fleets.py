@@ -12,7 +12,6 @@ from stillwatch.traffic_range.conversations import AGENTIC, work
 from stillwatch.traffic_range.grammar import join
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import own_moulds, slots
 
 
 @population("agent_fleets")
@@ -20,10 +19,10 @@ def agent_fleets(stage: Stage) -> Iterator[Part]:
     """Developers who run agents of their own day and night: long trajectories, own moulds, own tools."""
     for _, n, rng in stage.parts():
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0, keys_each=2)
-        moulds = own_moulds(rng, rng.choice(AGENTIC, n), people.topic)
+        moulds = stage.texts.own_moulds(rng, rng.choice(AGENTIC, n), people.topic)
         tools = pa.array(clients.tool_sets(rng, n, 3, 13), pa.list_(pa.string()))
         who, start = rhythm.sessions(rng, stage.calendar, people, 0.9, hours="served", weekend=0.8, spread=1.5)
         rows = pa.array(who)
-        prompt = join(moulds.before.take(rows), slots(rng, moulds.task[who], people.topic[who]))
+        prompt = join(moulds.before.take(rows), stage.texts.slots(rng, moulds.task[who], people.topic[who]))
         told, kit = moulds.system.take(rows), tools.take(rows)
         yield people, [work(stage, rng, people, who, start, told, kit, steps=12, prompt=prompt)]

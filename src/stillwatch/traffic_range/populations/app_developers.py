@@ -11,7 +11,7 @@ from stillwatch.traffic_range.accounts import open_accounts
 from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("app_developers")
@@ -21,7 +21,7 @@ def app_developers(stage: Stage) -> Iterator[Part]:
         people = open_accounts(stage, rng, n, server=1.0, paid=0.85)
         n_moulds = rng.integers(1, 4, n)
         owner = np.repeat(np.arange(n), n_moulds)
-        moulds = own_moulds(rng, rng.integers(0, len(TASKS), len(owner)), people.topic[owner])
+        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), len(owner)), people.topic[owner])
         who, at = rhythm.sessions(rng, stage.calendar, people, 2.6, hours="served", weekend=0.8, spread=2.5)
         clocked = rng.random(n) < 0.2
         at = np.where(clocked[who], rhythm.by_clock(rng, at, HOUR), at)

@@ -15,14 +15,13 @@ from stillwatch.traffic_range.exchanges import Asked, exchanges
 from stillwatch.traffic_range.ids import nulls
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, Stage
-from stillwatch.traffic_range.texts.english import ENGLISH
 
 
 @population("class_of_students")
 def class_of_students(stage: Stage) -> Iterator[Part]:
     """Students who paste the same assignment's questions in the same week, from the campus and from home."""
     task = stage.rng("assignment")
-    questions = ENGLISH.expand("problem", task, 14, np.full(14, 9))
+    questions = stage.texts.problem(task, np.full(14, 9))
     for _, n, rng in stage.parts():
         country = np.full(n, 1)
         campus = stage.addresses.campus(rng, 1, country)
@@ -50,17 +49,15 @@ def class_of_students(stage: Stage) -> Iterator[Part]:
         # The question as it stands, with a few words of the student's own.
         question = pa.compute.binary_join_element_wise(
             questions.take(pa.array(rng.integers(0, 14, len(first)))),
-            ENGLISH.expand("follow", rng, len(first), about[first]),
+            stage.texts.follow(rng, None, about[first]),
             " ",
         )
         asked = Asked(
             who=who[session],
             at=at,
-            prompt=together(
-                len(session), (first, question), (next_, ENGLISH.expand("follow", rng, len(next_), about[next_]))
-            ),
+            prompt=together(len(session), (first, question), (next_, stage.texts.follow(rng, None, about[next_]))),
             out=np.exp(rng.normal(5.8, 0.6, len(session))),
-            answer=ENGLISH.expand("answer", rng, len(session), about),
+            answer=stage.texts.answer(rng, None, about),
             session=session,
             turn=turn,
         )

@@ -11,7 +11,7 @@ from stillwatch.traffic_range.accounts import open_accounts
 from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("classifiers")
@@ -22,6 +22,6 @@ def classifiers(stage: Stage) -> Iterator[Part]:
         task = np.array([TASKS.index(name) for name in ("classify", "extract", "grade")])[
             rng.choice(3, n, p=[0.6, 0.25, 0.15])
         ]
-        moulds = own_moulds(rng, task, people.topic)
+        moulds = stage.texts.own_moulds(rng, task, people.topic)
         who, at = rhythm.sessions(rng, stage.calendar, people, 30, hours="served", weekend=0.8, spread=0.8, bursty=0.4)
         yield people, [pour(stage, rng, people, who, at, moulds, who)]

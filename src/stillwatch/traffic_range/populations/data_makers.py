@@ -12,7 +12,7 @@ from stillwatch.traffic_range.accounts import open_accounts, shared_ids
 from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("data_makers")
@@ -30,7 +30,7 @@ def data_makers(stage: Stage) -> Iterator[Part]:
         verified=np.ones(n, bool),
         network=pa.repeat(pa.scalar("opendatahouse"), n),
     )
-    moulds = own_moulds(
+    moulds = stage.texts.own_moulds(
         rng, np.array([TASKS.index(t) for t in ("reason", "grade", "write", "data")]), rng.integers(0, 24, 4)
     )
     who, at = rhythm.sessions(rng, stage.calendar, people, 30.0, hours="always", weekend=1.0, spread=0.05, bursty=0.3)

@@ -13,7 +13,7 @@ from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.ids import groups, only
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import MOULDS, TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 ITEMS = 600
 """Items of each public benchmark."""
@@ -25,10 +25,8 @@ KINDS = ("reason", "grade", "data")
 def evaluators(stage: Stage) -> Iterator[Part]:
     """Unrelated laboratories that run the same public benchmarks in the same public moulds; their items overlap."""
     public = stage.rng("public")
-    moulds = own_moulds(public, np.array([TASKS.index(kind) for kind in KINDS]), np.array([9, 8, 5]))
-    items = pa.concat_arrays(
-        [MOULDS.expand(f"slot_{kind}", public, ITEMS, public.integers(0, 24, ITEMS)) for kind in KINDS]
-    )
+    moulds = stage.texts.public_moulds(public, np.array([TASKS.index(kind) for kind in KINDS]), np.array([9, 8, 5]))
+    items = pa.concat_arrays([stage.texts.benchmark(public, TASKS.index(kind), ITEMS) for kind in KINDS])
     for _, n, rng in stage.parts():
         lab = groups(rng, n, 7)
         people = open_accounts(stage, rng, n, server=1.0, paid=0.95)

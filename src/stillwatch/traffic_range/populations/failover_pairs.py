@@ -13,7 +13,7 @@ from stillwatch.traffic_range.addresses import Addresses
 from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("failover_pairs")
@@ -36,7 +36,7 @@ def failover_pairs(stage: Stage) -> Iterator[Part]:
             version=people.version[head],
             build=people.build[head],
         )
-        moulds = own_moulds(rng, rng.integers(0, len(TASKS), int(pair.max()) + 1), people.topic[::2])
+        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), int(pair.max()) + 1), people.topic[::2])
         leads = np.where(np.arange(n) % 2 == 0, 5.0, 0.0)
         who, at = rhythm.sessions(rng, stage.calendar, people, leads, hours="served", spread=1.5)
         # Its fellow takes what comes while the first is down: a fortieth of the time, in spells.

@@ -12,14 +12,14 @@ from stillwatch.traffic_range.accounts import open_accounts
 from stillwatch.traffic_range.conversations import pour, work
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("hackathon")
 def hackathon(stage: Stage) -> Iterator[Part]:
     """Strangers in one hall over a weekend: accounts opened on the spot, one starter kit, then moulds of their own."""
     kit = stage.rng("kit")
-    shared = own_moulds(kit, np.array([TASKS.index("agent")]), np.array([7]))
+    shared = stage.texts.public_moulds(kit, np.array([TASKS.index("agent")]), np.array([7]))
     told = pa.array([shared.system[0].as_py() or shared.before[0].as_py()])
     tools = pa.array(clients.tool_sets(kit, 1, 5, 6), pa.list_(pa.string()))
     for _, n, rng in stage.parts():
@@ -31,7 +31,7 @@ def hackathon(stage: Stage) -> Iterator[Part]:
         )
         people = people.but(network=pa.repeat(pa.scalar("hackathon_hall"), n))
         last = np.full(n, begin + 2 * DAY)
-        own = own_moulds(rng, rng.integers(0, len(TASKS), n), people.topic)
+        own = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), n), people.topic)
         started, start = rhythm.sessions(rng, stage.calendar, people, 2.0, hours="waking", weekend=1.0, last=last)
         who, at = rhythm.sessions(rng, stage.calendar, people, 14.0, hours="waking", weekend=1.0, last=last)
         row = pa.array(np.zeros(len(started), np.int64))

@@ -11,7 +11,7 @@ from stillwatch.traffic_range.accounts import open_accounts
 from stillwatch.traffic_range.conversations import pour
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("nightly_batches")
@@ -19,7 +19,7 @@ def nightly_batches(stage: Stage) -> Iterator[Part]:
     """Nightly jobs: a list worked off in one mould, one request after the other, from the same hour every night."""
     for _, n, rng in stage.parts():
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0)
-        moulds = own_moulds(rng, rng.integers(0, len(TASKS), n), people.topic)
+        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), n), people.topic)
         hour = rng.choice([0, 1, 2, 3, 4, 5, 22, 23], n)
         size = np.exp(rng.normal(2.2, 0.8, n))
         begin, end = people.until(stage.calendar)

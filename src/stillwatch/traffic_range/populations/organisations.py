@@ -16,7 +16,7 @@ from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
 from stillwatch.traffic_range.texts import names
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("organisations")
@@ -37,7 +37,7 @@ def organisations(stage: Stage) -> Iterator[Part]:
             plan=pa.repeat(pa.scalar("enterprise"), n),
             verified=(rng.random(n_orgs) < 0.8)[org],
         )
-        moulds = own_moulds(rng, rng.integers(0, len(TASKS), 2 * n_orgs), rng.integers(0, 24, 2 * n_orgs))
+        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 2 * n_orgs), rng.integers(0, 24, 2 * n_orgs))
         programs = rng.random(n) < 0.55
         who, at = rhythm.sessions(
             rng, stage.calendar, people, np.where(programs, 3.6, 0.5), hours="office", weekend=0.2, spread=1.8

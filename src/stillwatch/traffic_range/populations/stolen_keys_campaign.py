@@ -17,7 +17,7 @@ from stillwatch.traffic_range.orders import driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
 from stillwatch.traffic_range.rings import PLUMBING, parts, requests
 from stillwatch.traffic_range.stage import HOUR, Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("stolen_keys_campaign", campaign=Campaign("operator_k", ("reasoning", "grading")))
@@ -64,6 +64,6 @@ def _owners(stage: Stage, first: int, owners: Accounts) -> pa.Table:
     """Owners' own requests, each in moulds of his own."""
     rng, n = stage.rng("owners", first), len(owners)
     who, at = rhythm.sessions(rng, stage.calendar, owners, 5.0, hours="office", weekend=0.4, spread=1.2)
-    moulds = own_moulds(rng, rng.integers(0, len(TASKS), 2 * n), rng.integers(0, 24, 2 * n))
+    moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 2 * n), rng.integers(0, 24, 2 * n))
     which = 2 * who + (rng.random(len(who)) < 0.4)
     return pour(replace(stage, kind="key_owners"), rng, owners, who, at, moulds, which)

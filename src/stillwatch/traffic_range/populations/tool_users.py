@@ -12,7 +12,7 @@ from stillwatch.traffic_range.accounts import open_accounts
 from stillwatch.traffic_range.conversations import pour, work
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 PROGRAMS = (clients.CODEROO, clients.PATCHPILOT, clients.NOTEFOX, clients.CHAINWORK)
 """Two coding agents, a note taker, a framework with a default prompt."""
@@ -24,10 +24,10 @@ SHARES = (0.4, 0.2, 0.22, 0.18)
 def tool_users(stage: Stage) -> Iterator[Part]:
     """Users of four popular tools: strangers by the hundred with one and the same mould."""
     public = stage.rng("public")
-    moulds = own_moulds(
+    moulds = stage.texts.public_moulds(
         public, np.array([TASKS.index(t) for t in ("agent", "agent", "summarise", "reason")]), np.arange(4)
     )
-    agents = own_moulds(public, np.full(2, TASKS.index("agent")), np.array([6, 7]))
+    agents = stage.texts.public_moulds(public, np.full(2, TASKS.index("agent")), np.array([6, 7]))
     told = pa.array([s or b for s, b in zip(agents.system.to_pylist(), agents.before.to_pylist(), strict=True)])
     kits = clients.tool_sets(public, 2, 6, 8)
     for _, n, rng in stage.parts():

@@ -14,7 +14,7 @@ from stillwatch.traffic_range.conversations import pour, talk
 from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, Stage
-from stillwatch.traffic_range.texts.moulds import TASKS, own_moulds
+from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("undeclared_reseller")
@@ -43,7 +43,7 @@ def undeclared_reseller(stage: Stage) -> Iterator[Part]:
         )
         language = rng.choice(10, len(who), p=[0.4, 0.25, 0.08, 0.05, 0.04, 0.05, 0.05, 0.04, 0.03, 0.01])
         # Some customers run applications, and their moulds turn up on any account.
-        moulds = own_moulds(rng, rng.integers(0, len(TASKS), 25), rng.integers(0, 24, 25))
+        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 25), rng.integers(0, 24, 25))
         app, at = rhythm.sessions(rng, stage.calendar, people, 0.9, hours="served", spread=0.03, bursty=0.2)
         which = (rng.random(len(app)) ** 2 * 25).astype(np.int64)
         blocks = [
