@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -14,8 +15,11 @@ def clean_address(value: Any) -> str | None:
     """
     if isinstance(value, list | tuple):
         value = value[0] if value else None
-    if not isinstance(value, str):
-        return None
+    return _cleaned(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _cleaned(value: str) -> str | None:
     text = value.split(",")[0].strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

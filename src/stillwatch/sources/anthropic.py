@@ -68,7 +68,7 @@ def parse(document: Document) -> Iterator[Row]:
     row = wrapper_columns(envelope)
     row["exchange_id"] = exchange_id(envelope, answer.get("id"))
     metadata = request.get("metadata")
-    user, session = caller(metadata.get("user_id") if isinstance(metadata, Mapping) else None)
+    user, session = caller(metadata.get("user_id") if isinstance(metadata, dict) else None)
     row["end_user_id"] = row["end_user_id"] or user
     row["session_id"] = row["session_id"] or session
     own = account(envelope)
@@ -84,7 +84,7 @@ def parse(document: Document) -> Iterator[Row]:
     fill_request(row, request)
     fill_answer(row, answer)
     error = answer.get("error") or envelope.fields.get("error")
-    if isinstance(error, Mapping) and isinstance(error.get("error"), Mapping):
+    if isinstance(error, dict) and isinstance(error.get("error"), dict):
         error = error["error"]
     row["status"] = status(envelope, error, ERRORS, bool(answer) and not error)
     yield row
@@ -161,7 +161,7 @@ def is_answer(answer: Mapping[str, Any]) -> bool:
     """Whether a body is a message, a completion or an error of Anthropic's."""
     if answer.get("type") in ("message", "completion"):
         return True
-    if answer.get("type") == "error" and isinstance(answer.get("error"), Mapping):
+    if answer.get("type") == "error" and isinstance(answer.get("error"), dict):
         return True
     if answer.get("type") in ("errored", "expired", "canceled"):
         return True
@@ -173,7 +173,7 @@ def caller(user_id: Any) -> tuple[str | None, str | None]:
     if not isinstance(user_id, str) or not user_id:
         return None, None
     packed = decoded(user_id)
-    if isinstance(packed, Mapping):
+    if isinstance(packed, dict):
         parts = [str(packed[name]) for name in ("account_uuid", "device_id", "user_id") if packed.get(name)]
         session = packed.get("session_id")
         return (parts[0] if parts else user_id), (str(session) if session else None)
@@ -278,7 +278,7 @@ def _answer(value: Any) -> dict[str, Any]:
         return {"events": stream}
     if isinstance(value, str):
         return {"text": value} if value else {}
-    return dict(value) if isinstance(value, Mapping) else {}
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _others(answer: Mapping[str, Any]) -> bool:
@@ -289,7 +289,7 @@ def _others(answer: Mapping[str, Any]) -> bool:
 
 def _is_call(block: Any) -> bool:
     # Calls and what a server's own tool gave back are no words of the model's.
-    kind = str(block.get("type") or "") if isinstance(block, Mapping) else ""
+    kind = str(block.get("type") or "") if isinstance(block, dict) else ""
     return kind.endswith(("tool_use", "tool_result"))
 
 

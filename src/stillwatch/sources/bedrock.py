@@ -117,7 +117,7 @@ def sniff(document: Document) -> float:
     if document.get("schemaType") == "ModelInvocationLog":
         return 1.0
     marks = ("modelId", "accountId", "requestId", "operation", "input", "output")
-    named = isinstance(document.get("identity"), Mapping) and "arn" in document["identity"]
+    named = isinstance(document.get("identity"), dict) and "arn" in document["identity"]
     return 0.8 if named and sum(mark in document for mark in marks) >= 5 else 0.0
 
 
@@ -226,7 +226,7 @@ def _fill_request(row: Row, request: Mapping[str, Any]) -> None:
 
 def _answer(value: Any) -> dict[str, Any]:
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return dict(value)
     stream = streamed.events(value)
     if stream is None:
@@ -255,7 +255,7 @@ def _fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
     content = message.get("content") if message else answer.get("content")
     if isinstance(content, list):
         if message:
-            row["response"] = text_of([one for one in content if isinstance(one, Mapping) and "text" in one]) or None
+            row["response"] = text_of([one for one in content if isinstance(one, dict) and "text" in one]) or None
             row["finish_reason"] = answer.get("stopReason")
             row["reasoning_out_blocks"] = list(opaque_blocks(content))
         else:
@@ -283,14 +283,14 @@ def _text(answer: Mapping[str, Any]) -> str | None:
             return str(answer[name])
     for name, inner in (("results", "outputText"), ("outputs", "text"), ("generations", "text"), ("choices", "text")):
         listed = answer.get(name)
-        if isinstance(listed, list) and listed and isinstance(listed[0], Mapping):
+        if isinstance(listed, list) and listed and isinstance(listed[0], dict):
             one = listed[0]
             message = one.get("message")
-            if isinstance(message, Mapping):
+            if isinstance(message, dict):
                 return text_of(message.get("content"))
             return str(one[inner]) if isinstance(one.get(inner), str) else None
     completions = answer.get("completions")
-    if isinstance(completions, list) and completions and isinstance(completions[0], Mapping):
+    if isinstance(completions, list) and completions and isinstance(completions[0], dict):
         return text_of(_object(completions[0].get("data")).get("text"))
     return None
 
@@ -299,10 +299,10 @@ def _reason(answer: Mapping[str, Any]) -> Any:
     listed = next(
         (answer[n] for n in ("results", "outputs", "generations", "choices", "completions") if answer.get(n)), None
     )
-    one = listed[0] if isinstance(listed, list) and isinstance(listed[0], Mapping) else answer
+    one = listed[0] if isinstance(listed, list) and isinstance(listed[0], dict) else answer
     names = ("stop_reason", "finish_reason", "completionReason", "finishReason", "stopReason")
     reason = next((one[name] for name in names if one.get(name)), None)
-    return reason.get("reason") if isinstance(reason, Mapping) else reason
+    return reason.get("reason") if isinstance(reason, dict) else reason
 
 
 def _converse_message(message: Mapping[str, Any]) -> dict[str, Any]:

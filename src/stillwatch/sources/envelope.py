@@ -158,7 +158,7 @@ def status(envelope: Envelope, error: Any, types: Mapping[str, int], answered: b
         if isinstance(value, str) and value.lower() in ("ok", "success", "succeeded", "completed") and not error:
             return 200
     if error:
-        known = [error.get(name) for name in ("status", "code", "type")] if isinstance(error, Mapping) else [error]
+        known = [error.get(name) for name in ("status", "code", "type")] if isinstance(error, dict) else [error]
         for one in known:
             if isinstance(one, int) or (isinstance(one, str) and one.isdigit()):
                 return int(one)
@@ -283,11 +283,11 @@ def _body(fields: dict[str, Any], names: tuple[str, ...], headers: dict[str, str
 
 def _add_headers(headers: dict[str, str], value: Any) -> None:
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         pairs: list[tuple[Any, Any]] = list(value.items())
     elif isinstance(value, list):
         # HAR and WSGI: lists of {"name", "value"}, or of pairs.
-        pairs = [(one.get("name"), one.get("value")) for one in value if isinstance(one, Mapping)]
+        pairs = [(one.get("name"), one.get("value")) for one in value if isinstance(one, dict)]
         pairs += [(one[0], one[1]) for one in value if isinstance(one, list) and len(one) == 2]
     else:
         return

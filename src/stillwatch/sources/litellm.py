@@ -164,39 +164,39 @@ def fill_answer(row: Row, response: Any) -> None:
         response = decoded
     if isinstance(response, list):
         response = {"output": response}
-    if not isinstance(response, Mapping) or not response:
+    if not isinstance(response, dict) or not response:
         return
     choices = response.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = choice.get("message") or choice.get("delta") or {}
     content = message if message else response.get("content") or response.get("output")
-    if isinstance(message, Mapping) and message:
+    if isinstance(message, dict) and message:
         text = text_of(message.get("content"))
     elif choice.get("text"):
         text = str(choice["text"])
     elif isinstance(content, list):
-        items = [one for one in content if not isinstance(one, Mapping) or one.get("type") in (None, "text", "message")]
+        items = [one for one in content if not isinstance(one, dict) or one.get("type") in (None, "text", "message")]
         text = text_of(
-            [one.get("content", one) if isinstance(one, Mapping) and "content" in one else one for one in items]
+            [one.get("content", one) if isinstance(one, dict) and "content" in one else one for one in items]
         )
         if not text:
             text = "\n".join(
                 text_of(one["content"])
                 for one in items
-                if isinstance(one, Mapping) and isinstance(one.get("content"), list)
+                if isinstance(one, dict) and isinstance(one.get("content"), list)
             )
     else:
         text = text_of(content) if content else str(response.get("text") or "")
     row["response"] = text if text and not text.startswith(REDACTED) else None
     row["finish_reason"] = first(choice.get("finish_reason"), response.get("stop_reason"), response.get("status"))
-    row["reasoning_out_blocks"] = list(opaque_blocks(content if isinstance(content, list | Mapping) else []))
+    row["reasoning_out_blocks"] = list(opaque_blocks(content if isinstance(content, list | dict) else []))
 
 
 def as_object(value: Any) -> dict[str, Any]:
     """A JSON object, also where it was logged as a string; empty where it is none."""
     if isinstance(value, str) and value[:1] == "{":
         value = _decoded(value)
-    return dict(value) if isinstance(value, Mapping) else {}
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def first(*values: Any) -> Any:

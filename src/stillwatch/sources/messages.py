@@ -61,6 +61,17 @@ _RESULT_TYPES = {
 _REASONING_TYPES = {"thinking", "redacted_thinking", "reasoning", "reasoning_content"}
 
 
+_BLOCKS = ("signature", "encrypted_content", "thought_signature", "thoughtSignature")
+_HOLDERS = (
+    "thinking_blocks",
+    "content",
+    "parts",
+    "reasoningContent",
+    "reasoningText",
+    "provider_specific_fields",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A normalised message. role: system, user, assistant or tool; calls: (tool, arguments as JSON), in order."""
@@ -135,7 +146,7 @@ def as_messages(value: Any) -> list[dict[str, Any]]:
         if isinstance(decoded, dict) and not _is_message(decoded):
             return [{"role": "user", "content": value}]
         value = decoded
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         inner = value.get("messages", value.get("input"))
         if isinstance(inner, list | str) and "role" not in value:
             return as_messages(inner)
@@ -145,7 +156,7 @@ def as_messages(value: Any) -> list[dict[str, Any]]:
         for item in value:
             if isinstance(item, str):
                 out.append({"role": "user", "content": item})
-            elif isinstance(item, Mapping):
+            elif isinstance(item, dict):
                 out.append(dict(item))
             elif item is not None:
                 raise ValueError(f"a message is {type(item).__name__}, not an object")
@@ -189,7 +200,7 @@ def tool_names(tools: Any) -> list[str] | None:
             tools = json.loads(tools)
         except ValueError:
             return [tools] if tools else None
-    if isinstance(tools, Mapping):
+    if isinstance(tools, dict):
         if "tools" in tools:
             return tool_names(tools["tools"])
         tools = [tools] if {"name", "type", "function", "toolSpec"} & set(tools) else list(tools)
@@ -199,12 +210,12 @@ def tool_names(tools: Any) -> list[str] | None:
     for tool in tools:
         if isinstance(tool, str):
             names.append(tool)
-        elif isinstance(tool, Mapping):
+        elif isinstance(tool, dict):
             for declared in tool.get("function_declarations") or tool.get("functionDeclarations") or [tool]:
-                if not isinstance(declared, Mapping):
+                if not isinstance(declared, dict):
                     continue
                 inner = declared.get("function") or declared.get("toolSpec") or declared.get("custom") or declared
-                name = inner.get("name") if isinstance(inner, Mapping) else inner
+                name = inner.get("name") if isinstance(inner, dict) else inner
                 name = name or declared.get("name") or declared.get("type")
                 if name:
                     names.append(str(name))
@@ -251,31 +262,36 @@ def opaque_blocks(value: Any) -> Iterator[str]:
     Knows Anthropic's `signature` and `redacted_thinking`, LiteLLM's `thinking_blocks`, OpenAI's `encrypted_content`,
     Bedrock's `reasoningContent` and Gemini's `thought_signature`.
     """
-    if isinstance(value, Mapping):
-        kind = value.get("type")
-        for name in ("signature", "encrypted_content", "thought_signature", "thoughtSignature"):
+    if isinstance(value, dict):
+        if not _may_hold_blocks(value):
+            return
+        for name in _BLOCKS:
             block = value.get(name)
             if isinstance(block, str) and block:
                 yield block
-        if kind == "redacted_thinking" and isinstance(value.get("data"), str):
+        if value.get("type") == "redacted_thinking" and isinstance(value.get("data"), str):
             yield value["data"]
         if isinstance(value.get("redactedContent"), str):
             yield value["redactedContent"]
-        for name in (
-            "thinking_blocks",
-            "content",
-            "parts",
-            "reasoningContent",
-            "reasoningText",
-            "provider_specific_fields",
-        ):
+        for name in _HOLDERS:
             inner = value.get(name)
-            if isinstance(inner, list | Mapping):
+            if isinstance(inner, (list, dict)):
                 yield from opaque_blocks(inner)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for item in value:
-            if isinstance(item, list | Mapping):
+            if isinstance(item, (list, dict)):
                 yield from opaque_blocks(item)
+
+
+def _may_hold_blocks(value: dict[str, Any]) -> bool:
+    # Nearly all messages and parts hold none: told by a look at what they have, not for what they might have.
+    for name, inner in value.items():
+        if name in _HOLDERS:
+            if isinstance(inner, (list, dict)):
+                return True
+        elif name in _BLOCKS or name in ("data", "redactedContent"):
+            return True
+    return False
 
 
 def block_digests(blocks: Iterable[str], key: bytes) -> list[str] | None:
@@ -317,9 +333,9 @@ def _expand(raw: Mapping[str, Any]) -> Iterator[Message]:
     else:
         _read_content(raw.get("content", raw.get("parts", raw.get("text"))), texts, calls, results)
         for call in raw.get("tool_calls") or ():
-            if isinstance(call, Mapping):
+            if isinstance(call, dict):
                 calls.append(_call(call))
-        if isinstance(raw.get("function_call"), Mapping):
+        if isinstance(raw.get("function_call"), dict):
             calls.append(_call(raw["function_call"]))
     role = role or "user"
     for result in results:
@@ -336,7 +352,7 @@ def _read_content(content: Any, texts: list[str], calls: list[tuple[str, str]], 
         if content:
             texts.append(content)
         return
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list | tuple):
         texts.append(_canonical(content))
@@ -344,7 +360,7 @@ def _read_content(content: Any, texts: list[str], calls: list[tuple[str, str]], 
     for part in content:
         if isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, Mapping):
+        elif isinstance(part, dict):
             _read_part(part, texts, calls, results)
 
 
@@ -353,11 +369,11 @@ def _read_part(part: Mapping[str, Any], texts: list[str], calls: list[tuple[str,
     if kind in _REASONING_TYPES or "reasoningContent" in part or part.get("thought") is True:
         return
     for name in ("toolUse", "functionCall", "function_call"):
-        if isinstance(part.get(name), Mapping):
+        if isinstance(part.get(name), dict):
             calls.append(_call(part[name]))
             return
     for name in ("toolResult", "functionResponse", "function_response"):
-        if isinstance(part.get(name), Mapping):
+        if isinstance(part.get(name), dict):
             inner = part[name]
             results.append(_result_text(inner.get("content", inner.get("response"))))
             return
@@ -373,7 +389,7 @@ def _read_part(part: Mapping[str, Any], texts: list[str], calls: list[tuple[str,
         if text:
             texts.append(text)
         return
-    if isinstance(text, Mapping | list) and not kind.startswith(("image", "document")):
+    if isinstance(text, dict | list) and not kind.startswith(("image", "document")):
         _read_content(text, texts, calls, results)
         return
     names = (kind, *part) if not kind or kind == "generic" else (kind,)
@@ -392,21 +408,21 @@ def _result_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         texts: list[str] = []
         for item in value:
-            if isinstance(item, Mapping) and "json" in item and "type" not in item:
+            if isinstance(item, dict) and "json" in item and "type" not in item:
                 texts.append(_canonical(item["json"]))
             else:
-                _read_content([item] if isinstance(item, Mapping | str) else item, texts, [], [])
+                _read_content([item] if isinstance(item, dict | str) else item, texts, [], [])
         return "\n".join(texts)
     if value is None:
         return ""
-    if isinstance(value, Mapping) and (value.get("type") in {"text", "image"} or "image_url" in value):
+    if isinstance(value, dict) and (value.get("type") in {"text", "image"} or "image_url" in value):
         return text_of(value)
     return _canonical(value)
 
 
 def _call(call: Mapping[str, Any]) -> tuple[str, str]:
     inner = call.get("function")
-    if isinstance(inner, Mapping):
+    if isinstance(inner, dict):
         call = inner
     name = call.get("name") or call.get("type") or ""
     arguments = next((call[n] for n in ("arguments", "input", "args") if call.get(n) is not None), None)

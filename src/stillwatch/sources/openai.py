@@ -7,7 +7,7 @@ streamed answer may be a list of chunks or events, or the text of the stream. Of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stillwatch.errors import BadRecord
@@ -90,7 +90,7 @@ def parse(document: Document) -> Iterator[Row]:
     row["model"] = request.get("model") or answer.get("model")
     conversation = request.get("conversation") or answer.get("conversation")
     if row["session_id"] is None and conversation:
-        row["session_id"] = conversation.get("id") if isinstance(conversation, Mapping) else conversation
+        row["session_id"] = conversation.get("id") if isinstance(conversation, dict) else conversation
     row["tools"] = tool_names(request.get("tools", request.get("functions")))
     limits = (request.get(name) for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"))
     row["max_tokens"] = next((one for one in limits if one is not None), None)
@@ -143,7 +143,7 @@ def _messages(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     given = next((request[name] for name in ("input", "prompt") if request.get(name)), None)
     if isinstance(given, str):
         messages.append({"role": "user", "content": given})
-    elif isinstance(given, Mapping) and "role" not in given:
+    elif isinstance(given, dict) and "role" not in given:
         # A stored prompt and its variables: the text is with OpenAI.
         variables = given.get("variables")
         if variables:
@@ -198,7 +198,7 @@ def _answer(value: Any) -> dict[str, Any]:
         return {"object": "response", "output": stream} if items else {"events": stream}
     if isinstance(value, str):
         return {"text": value} if value else {}
-    return dict(value) if isinstance(value, Mapping) else {}
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
@@ -210,14 +210,14 @@ def _fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
     row["cached_tokens"] = details_in.get("cached_tokens")
     row["reasoning_tokens"] = details_out.get("reasoning_tokens")
     choices = answer.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         choice = choices[0]
         message = choice.get("message") or choice.get("delta") or {}
         row["response"] = text_of(message.get("content")) or message.get("refusal") or choice.get("text") or None
         row["finish_reason"] = choice.get("finish_reason")
         row["reasoning_out_blocks"] = list(opaque_blocks(message))
     elif isinstance(answer.get("output"), list):
-        items = [item for item in answer["output"] if isinstance(item, Mapping)]
+        items = [item for item in answer["output"] if isinstance(item, dict)]
         spoken = [item.get("content") for item in items if item.get("type") in (None, "message")]
         row["response"] = "\n".join(text for one in spoken if (text := text_of(one))) or None
         row["finish_reason"] = _finish(answer, items)
@@ -227,12 +227,12 @@ def _fill_answer(row: Row, answer: Mapping[str, Any]) -> None:
         row["response"] = text if isinstance(text, str) and text else None
 
 
-def _finish(answer: Mapping[str, Any], items: list[Mapping[str, Any]]) -> Any:
+def _finish(answer: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Any:
     state = answer.get("status")
     if state == "completed" and any(item.get("type") in ("function_call", "custom_tool_call") for item in items):
         return "tool_calls"
     details = answer.get("incomplete_details")
-    state = details.get("reason") if isinstance(details, Mapping) and details.get("reason") else state
+    state = details.get("reason") if isinstance(details, dict) and details.get("reason") else state
     return _FINISHED.get(str(state), state)
 
 
@@ -244,7 +244,7 @@ def _is_answer(answer: Mapping[str, Any]) -> bool:
     if kind.startswith(("chat.completion", "text_completion")) or kind == "response":
         return True
     choices = answer.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return bool({"message", "delta", "text"} & set(choices[0]))
     return str(answer.get("id") or "").startswith(("chatcmpl-", "resp_", "cmpl-"))
 

@@ -244,10 +244,10 @@ def _with_metadata(attributes: Attributes) -> Attributes:
     Names that a trace store took apart into objects (`user`: `id`) are put together again, but for those of messages.
     """
     for name in _TAKEN_APART:
-        if isinstance(attributes.get(name), Mapping):
+        if isinstance(attributes.get(name), dict):
             attributes = {**{f"{name}.{key}": one for key, one in attributes[name].items()}, **attributes}
     metadata = unpacked(attributes.get("metadata"))
-    if not isinstance(metadata, Mapping):
+    if not isinstance(metadata, dict):
         return attributes
     known = {f"metadata.{name}": value for name, value in metadata.items()}
     for name, value in metadata.items():

@@ -27,9 +27,11 @@ from stillwatch.sources.registry import Document, Format, Row, register
 from stillwatch.sources.span_identity import (
     IDENTITY_FILLS,
     IDENTITY_TURN_ON,
+    by_names,
     facts_row,
     first,
     identity,
+    names_to_columns,
     status,
     write_identity,
 )
@@ -70,6 +72,21 @@ MAX_TOKENS = (
     "llm.request.max_tokens", "ai.settings.maxOutputTokens", "ai.settings.maxTokens",
 )  # fmt: skip
 TEMPERATURE = ("gen_ai.request.temperature", "llm.request.temperature", "llm.temperature")
+
+_NAMES = names_to_columns(
+    {
+        "answer_id": ("gen_ai.response.id", "gen_ai.request.id", "ai.response.id"),
+        "platform": ("gen_ai.provider.name", "gen_ai.system"),
+        "model": MODEL,
+        "max_tokens": MAX_TOKENS,
+        "temperature": TEMPERATURE,
+        "input_tokens": INPUT_TOKENS,
+        "output_tokens": OUTPUT_TOKENS,
+        "cached_tokens": CACHED_TOKENS,
+        "written_tokens": WRITTEN_TOKENS,
+        "reasoning_tokens": REASONING_TOKENS,
+    }
+)
 
 LOOKED_AT = 100
 """Records of a document at most when its format is told."""
@@ -272,19 +289,11 @@ def _part(record: Record) -> str:
 
 def _call(record: Record, attributes: Attributes) -> Row:
     row = identity(attributes, record.server)
-    answer_id = first(attributes, ("gen_ai.response.id", "gen_ai.request.id", "ai.response.id"))
-    cached, written = first(attributes, CACHED_TOKENS), first(attributes, WRITTEN_TOKENS)
-    row |= {
-        "exchange_id": None if answer_id is None or _SHORT_ID.match(str(answer_id)) else answer_id,
-        "platform": first(attributes, ("gen_ai.provider.name", "gen_ai.system")),
-        "model": first(attributes, MODEL),
-        "max_tokens": first(attributes, MAX_TOKENS),
-        "temperature": first(attributes, TEMPERATURE),
-        "input_tokens": all_input(first(attributes, INPUT_TOKENS), cached, written),
-        "output_tokens": first(attributes, OUTPUT_TOKENS),
-        "cached_tokens": cached,
-        "reasoning_tokens": first(attributes, REASONING_TOKENS),
-    }
+    found = by_names(attributes, _NAMES)
+    answer_id, written = found.pop("answer_id", None), found.pop("written_tokens", None)
+    row |= found
+    row["exchange_id"] = None if answer_id is None or _SHORT_ID.match(str(answer_id)) else answer_id
+    row["input_tokens"] = all_input(found.get("input_tokens"), found.get("cached_tokens"), written)
     fill_content(row, attributes, record.events)
     return row
 

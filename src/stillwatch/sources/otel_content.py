@@ -73,13 +73,14 @@ def has_content(attributes: Attributes) -> bool:
 
 def fill_content(row: Row, attributes: Attributes, events: Iterable[tuple[str, Attributes]] = ()) -> None:
     """Put `messages`, the answer and the tools into a row, of a call's attributes and its span's events."""
-    flat = nest({name: value for name, value in attributes.items() if name.startswith(_FLAT)})
+    indexed = {name: value for name, value in attributes.items() if name.startswith(_FLAT)}
+    flat = nest(indexed) if indexed else {}
     from_events: Row = {}
     for name, inner in events:
         _add(from_events, event_row(name, inner, None))
     for one in items(unpacked(attributes.get("events"))):
         # Pydantic AI's way of keeping log records where there is no exporter of logs.
-        if isinstance(one, Mapping) and is_content_event(str(one.get("event.name"))):
+        if isinstance(one, dict) and is_content_event(str(one.get("event.name"))):
             _add(from_events, event_row(str(one["event.name"]), dict(one), None))
     messages, cut = _messages(attributes, flat)
     cut = cut or _is_cut(unpacked(attributes.get("gen_ai.output.messages")))
@@ -109,7 +110,7 @@ def event_row(name: str, attributes: Attributes, body: Any) -> Row:
     inside = unpacked(attributes.get("gen_ai.event.content", body))
     if inside is None:
         inside = attributes
-    event: dict[str, Any] = dict(inside) if isinstance(inside, Mapping) else {"content": inside}
+    event: dict[str, Any] = dict(inside) if isinstance(inside, dict) else {"content": inside}
     if name == _CHOICE:
         return _choice(event)
     message = {name: unpacked_parts(event[name]) for name in ("content", "parts") if event.get(name)}
@@ -127,7 +128,7 @@ def unpacked_parts(value: Any) -> Any:
     """A content, or the list of parts that it is JSON of."""
     if isinstance(value, str) and value[:1] == "[":
         inner = unpacked(value)
-        if isinstance(inner, list) and inner and all(isinstance(one, Mapping) for one in inner):
+        if isinstance(inner, list) and inner and all(isinstance(one, dict) for one in inner):
             return inner
     return value
 
@@ -141,7 +142,7 @@ def _messages(attributes: Attributes, flat: Mapping[str, Any]) -> tuple[list[dic
             break
     else:
         for holder in (_object(flat.get("gen_ai")).get("prompt"), _object(flat.get("llm")).get("prompts")):
-            messages = messages or [_flat_message(one) for one in items(holder) if isinstance(one, Mapping)]
+            messages = messages or [_flat_message(one) for one in items(holder) if isinstance(one, dict)]
     system = unpacked(attributes.get("gen_ai.system_instructions"))
     if system:
         message = {"role": "system", "content": system.get("parts", system) if isinstance(system, dict) else system}
@@ -186,12 +187,12 @@ def _answer(attributes: Attributes, flat: Mapping[str, Any]) -> Row:
         if value is not None:
             _add(row, answered(value))
         for holder in (_object(flat.get("gen_ai")).get("completion"), _object(flat.get("llm")).get("completions")):
-            choices = [one for one in items(holder) if isinstance(one, Mapping) and one.get("role") not in _UNSPOKEN]
+            choices = [one for one in items(holder) if isinstance(one, dict) and one.get("role") not in _UNSPOKEN]
             if choices:
                 first = _flat_message(choices[0])
                 content = {"response": _text(first) or None, "finish_reason": _string(choices[0].get("finish_reason"))}
                 _add(row, {**content, "reasoning_out_blocks": list(opaque_blocks(first))})
-    finished = next((_string(attributes.get(name)) for name in _FINISHED if _string(attributes.get(name))), None)
+    finished = next((one for name in _FINISHED if name in attributes and (one := _string(attributes[name]))), None)
     reason = finished or row.get("finish_reason")
     row["finish_reason"] = _FINISHED_TODAY.get(reason, reason) if isinstance(reason, str) else reason
     row.pop("model", None)
@@ -204,7 +205,7 @@ def _choice(event: Mapping[str, Any]) -> Row:
     message = unpacked_parts(unpacked(event.get("message")))
     if message is None:
         message = {name: event[name] for name in ("content", "parts", "tool_calls") if event.get(name)}
-    content = message if isinstance(message, Mapping) else {"content": message}
+    content = message if isinstance(message, dict) else {"content": message}
     row: Row = {"response": _text(content) or None, "finish_reason": _string(event.get("finish_reason"))}
     blocks = list(opaque_blocks(content))
     return {**row, "reasoning_out_blocks": blocks} if blocks else row
@@ -218,7 +219,7 @@ def _tools(attributes: Attributes, flat: Mapping[str, Any]) -> list[str] | None:
         if value is not None:
             return tool_names(value)
     functions = items(_object(_object(flat.get("llm")).get("request")).get("functions"))
-    return tool_names([one for one in functions if isinstance(one, Mapping)]) if functions else None
+    return tool_names([one for one in functions if isinstance(one, dict)]) if functions else None
 
 
 def _has_arguments(calls: Any) -> bool:
@@ -228,7 +229,7 @@ def _has_arguments(calls: Any) -> bool:
 
 def _flat_message(one: Mapping[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": one.get("role"), "content": unpacked_parts(one.get("content"))}
-    calls = [call for call in items(one.get("tool_calls")) if isinstance(call, Mapping)]
+    calls = [call for call in items(one.get("tool_calls")) if isinstance(call, dict)]
     if calls:
         message["tool_calls"] = calls
     return message

@@ -149,14 +149,14 @@ def plain_record(document: Mapping[str, Any]) -> Record | None:
     context = _object(document.get("context", document.get("spanContext")))
     trace = _first(document, context, ("trace_id", "traceId", "context.trace_id"))
     span = _first(document, context, ("span_id", "spanId", "context.span_id", "id"))
-    attributes = attributes_of(document["attributes"]) if isinstance(document.get("attributes"), Mapping | list) else {}
+    attributes = attributes_of(document["attributes"]) if isinstance(document.get("attributes"), dict | list) else {}
     for name, value in document.items():
         if name.startswith("attributes.") and value is not None:
             attributes[name.removeprefix("attributes.")] = value
     if trace is None or not attributes:
         return None
     status = document.get("status")
-    if isinstance(status, Mapping):
+    if isinstance(status, dict):
         code, message = status.get("status_code", status.get("code")), status.get("description", status.get("message"))
     else:
         code, message = document.get("status_code", status), document.get("status_message")
@@ -352,7 +352,7 @@ def _typed_value(value: Any) -> dict[str, Any]:
         return {"doubleValue": value}
     if isinstance(value, list):
         return {"arrayValue": {"values": [_typed_value(one) for one in value]}}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {"kvlistValue": {"values": [typed(str(key), one) for key, one in value.items()]}}
     return {} if value is None else {"stringValue": str(value)}
 

@@ -53,8 +53,11 @@ COUNTRY = ("geo.country.iso_code", "client.geo.country_iso_code")
 
 _EVERYBODY = "default_user_id"
 _HEADER = "http.request.header."
-_KNOWN = frozenset((*ACCOUNT, *END_USER, *ORGANISATION, *API_KEY, *EMAIL, *ADDRESS, *PEER, *CLIENT, *SESSION, *COUNTRY))
 _STAINLESS = "http.request.header.x-stainless-"
+_LAST = 1 << 30
+
+NamesToColumns = dict[str, tuple[tuple[str, int], ...]]
+"""Attribute -> columns and ranks, as `names_to_columns` makes it."""
 
 IDENTITY_FILLS = {
     "account_id": "user.id, else enduser.id; before both account.id, customer.id, LiteLLM's "
@@ -95,30 +98,54 @@ ERRORS = {
 
 def identity(attributes: Attributes, server: bool = False) -> Row:
     """The columns on who called; absent ones are absent. server: whether the span served a client's request."""
-    if _KNOWN.isdisjoint(attributes) and not any(one.startswith(_HEADER) or "ja" in one for one in attributes):
+    found = by_names(attributes, _NAMES)
+    marked = [one for one in attributes if one.startswith(_HEADER) or "ja" in one]
+    if not found and not marked:
         return {}
-    name = next((one for one in ACCOUNT if scalar(attributes.get(one)) not in (None, _EVERYBODY)), None)
-    end_user = first(attributes, END_USER)
-    email = first(attributes, EMAIL)
-    address = first(attributes, ADDRESS) or (first(attributes, PEER) if server else None)
-    sdk = sorted(one for one in attributes if one.startswith(_STAINLESS))
-    prefix = _STAINLESS.removesuffix("x-stainless-")
-    fingerprint = next((one for mark in ("ja4", "ja3") for one in sorted(attributes) if mark in one), None)
+    name = next(
+        (one for one in ACCOUNT if one in attributes and scalar(attributes[one]) not in (None, _EVERYBODY)), None
+    )
+    email = found.get("email")
+    fingerprint = next((one for mark in ("ja4", "ja3") for one in sorted(marked) if mark in one), None)
+    sdk = sorted(one for one in marked if one.startswith(_STAINLESS))
     row: Row = {
         "account_id": None if name is None else scalar(attributes[name]),
         "account_from": name,
-        "org_id": first(attributes, ORGANISATION),
-        "api_key_id": first(attributes, API_KEY),
+        "org_id": found.get("org_id"),
+        "api_key_id": found.get("api_key_id"),
         "email_domain": str(email).rpartition("@")[2].lower() if email is not None and "@" in str(email) else None,
-        "ip": clean_address(address),
-        "country": first(attributes, COUNTRY),
-        "client": first(attributes, CLIENT),
+        "ip": clean_address(found.get("address") or (found.get("peer") if server else None)),
+        "country": found.get("country"),
+        "client": found.get("client"),
         "client_fingerprint": None if fingerprint is None else scalar(attributes[fingerprint]),
-        "session_id": first(attributes, SESSION),
-        "end_user_id": end_user if name not in END_USER else None,
-        "sdk": "; ".join(f"{one.removeprefix(prefix)}={scalar(attributes[one])}" for one in sdk) or None,
+        "session_id": found.get("session_id"),
+        "end_user_id": found.get("end_user_id") if name not in END_USER else None,
+        "sdk": "; ".join(f"{one.removeprefix(_HEADER)}={scalar(attributes[one])}" for one in sdk) or None,
     }
     return {column: value for column, value in row.items() if value is not None}
+
+
+def names_to_columns(names: Mapping[str, tuple[str, ...]]) -> NamesToColumns:
+    """Attribute -> the columns that it may fill, each with its rank among those that may."""
+    out: dict[str, list[tuple[str, int]]] = {}
+    for column, listed in names.items():
+        for rank, name in enumerate(listed):
+            out.setdefault(name, []).append((column, rank))
+    return {name: tuple(places) for name, places in out.items()}
+
+
+def by_names(attributes: Attributes, where: NamesToColumns) -> Row:
+    """The columns that attributes fill, of several attributes the surest; single values only, and none that is empty.
+
+    The same as `first` for each column, by one look at each attribute there is in place of each that there might be.
+    """
+    ranks: dict[str, int] = {}
+    out: Row = {}
+    for name, value in attributes.items():
+        for column, rank in where.get(name, ()):
+            if rank < ranks.get(column, _LAST) and (found := scalar(value)) is not None:
+                ranks[column], out[column] = rank, found
+    return out
 
 
 def facts_row(record: Record) -> Row:
@@ -178,6 +205,24 @@ def first(attributes: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def scalar(value: Any) -> Any:
     """A single value; of a list, as headers are logged, its first; None where there is none."""
+    if value.__class__ is str:
+        return value or None
     if isinstance(value, list):
         value = value[0] if value else None
     return value if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" else None
+
+
+_NAMES = names_to_columns(
+    {
+        "account": ACCOUNT,
+        "end_user_id": END_USER,
+        "org_id": ORGANISATION,
+        "api_key_id": API_KEY,
+        "email": EMAIL,
+        "address": ADDRESS,
+        "peer": PEER,
+        "client": CLIENT,
+        "session_id": SESSION,
+        "country": COUNTRY,
+    }
+)

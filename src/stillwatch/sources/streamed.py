@@ -26,9 +26,9 @@ def events(value: Any) -> list[Event] | None:
         return None
     out: list[Event] = []
     for item in value:
-        if isinstance(item, Mapping) and "data" in item and ("event" in item or len(item) == 1):
+        if isinstance(item, dict) and "data" in item and ("event" in item or len(item) == 1):
             item = item["data"]
-        if isinstance(item, Mapping) and isinstance(item.get("chunk"), Mapping):
+        if isinstance(item, dict) and isinstance(item.get("chunk"), dict):
             item = item["chunk"].get("bytes")
         if isinstance(item, str):
             text = item.strip().removeprefix("data:").strip()
@@ -39,7 +39,7 @@ def events(value: Any) -> list[Event] | None:
             except ValueError:
                 # The last event of a stream that broke off.
                 continue
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             out.append(dict(item))
     return out or None
 
