@@ -216,8 +216,8 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
         )
     else:
         out.append(
-            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, and is no finding all the same: "
-            "its evidence may come from one family alone, its accounts may not hide that they belong together, an "
+            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding. "
+            "Its evidence may come from one family alone, its accounts may not hide that they belong together, an "
             "honest explanation may cover it, or this account may lack evidence of its own. Being alike is no finding."
         )
     if extraction < takes:
