@@ -31,6 +31,10 @@ format: setup-dev
 bench: $(BENCH)/.stamp ## its own speed on this machine, beside peers'
 	$(BENCH)/bin/stillwatch bench
 
+.PHONY: bench-peers
+bench-peers: setup ## published detectors beside ours on the same worlds; with STILLWATCH_CORPUS, on real prompts too
+	$(BIN)/python -m benchmarks.peers --pictures docs
+
 setup: $(STAMP)-run
 setup-dev: $(STAMP)-dev
 

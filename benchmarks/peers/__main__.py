@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.peers import windows
+from benchmarks.peers.drawing import draw_windows, draw_worlds, window_rows, world_rows
 from benchmarks.peers.on_worlds import compare
 from benchmarks.peers.tables import worlds_tables
 from benchmarks.peers.windows_tables import windows_tables
@@ -35,18 +36,24 @@ def main() -> None:
         "--corpus", type=Path, default=os.environ.get("STILLWATCH_CORPUS"), help="folder of real prompts"
     )
     parser.add_argument("--splits", type=int, nargs="+", default=[1], help="of the honest conversations")
+    parser.add_argument("--pictures", type=Path, help="folder to draw peers.png and peers-windows.png into")
     asked = parser.parse_args()
     start = time.perf_counter()
     if asked.only != "windows":
         lines = compare(asked.worlds, asked.tuning_seeds, asked.seeds, scale=asked.scale, say=say)
         print("\n".join(worlds_tables(lines)))
+        if asked.pictures:
+            draw_worlds(world_rows(lines), asked.pictures / "peers.png")
         say(f"worlds: {time.perf_counter() - start:.0f} s")
         start = time.perf_counter()
     if asked.only != "worlds":
         if asked.corpus is None:
             say("windows: skipped, since STILLWATCH_CORPUS names no folder of real prompts (docs/peers.md)")
             return
-        print("\n".join(windows_tables(windows.compare(asked.corpus, asked.splits, say))))
+        result = windows.compare(asked.corpus, asked.splits, say)
+        print("\n".join(windows_tables(result)))
+        if asked.pictures:
+            draw_windows(window_rows(result), asked.pictures / "peers-windows.png")
         say(f"windows: {time.perf_counter() - start:.0f} s")
 
 
