@@ -19,11 +19,11 @@ from scipy.special import expit
 from stillwatch.evaluate.accounts import HARVESTERS
 from stillwatch.evaluate.reading import OWN, Scanned, Truth
 
-MOST_BITS = 20
+MOST_BITS = 40
 """Bits beyond it are counted as so many."""
 
-BINS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 12), (12, MOST_BITS + 1))
-"""Bits of a row of the table: from, and below."""
+BINS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 12), (12, 20), (20, MOST_BITS), (MOST_BITS, MOST_BITS + 1))
+"""Bits of a row of the table: from, and below; the last holds all that have more."""
 
 ROUNDS = 30
 RIDGE = 0.01

@@ -7,12 +7,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from stillwatch.evaluate.calibration import MOST_BITS, BitsRow
+from stillwatch.evaluate.calibration import BitsRow
 from stillwatch.evaluate.document import Found
 from stillwatch.evaluate.power import SIZE, PowerPoint
-from stillwatch.report.charts import HEIGHT, NARROW, draw
+from stillwatch.report.charts import NARROW, draw
 
 Spec = dict[str, Any]
+
+TALL = 200
+
+DRAWN_BITS = 20
+"""Of more bits than these a table says enough: samples of some hundred accounts bear no witness to them."""
 
 SCAN, ORACLE = "this scan", "an oracle"
 _COLOURS: Spec = {"domain": [SCAN, ORACLE], "range": ["var(--campaign)", "var(--clear)"]}
@@ -32,6 +37,7 @@ def recalls(campaigns: Sequence[Found]) -> Markup:
     spec = {
         "width": NARROW,
         "height": {"step": 22},
+        "padding": {"left": 24, "right": 12, "top": 4, "bottom": 4},
         "data": {"values": rows},
         "encoding": {
             "y": {
@@ -62,23 +68,23 @@ def recalls(campaigns: Sequence[Found]) -> Markup:
 def calibration(rows: Sequence[BitsRow]) -> Markup | None:
     """Bits that accounts were given against bits that they bear witness to; None where neither side is known."""
     known = [
-        {"said": (one.low + min(one.high, MOST_BITS)) / 2, "seen": one.observed, "axis": one.axis}
+        {"said": (one.low + one.high) / 2, "seen": one.observed, "axis": one.axis}
         for one in rows
-        if one.observed is not None
+        if one.observed is not None and one.high <= DRAWN_BITS
     ]  # fmt: skip
     if not known:
         return None
-    line = [{"said": 0, "seen": 0}, {"said": MOST_BITS, "seen": MOST_BITS}]
+    line = [{"said": 0, "seen": 0}, {"said": DRAWN_BITS, "seen": DRAWN_BITS}]
     x = {
         "field": "said",
         "type": "quantitative",
         "title": "bits of an account",
-        "scale": {"domain": [0, MOST_BITS]},
+        "scale": {"domain": [0, DRAWN_BITS]},
     }
-    y = {"field": "seen", "type": "quantitative", "title": "log2 of the odds seen, over the prior's"}
+    y = {"field": "seen", "type": "quantitative", "title": "bits seen"}
     spec = {
         "width": NARROW,
-        "height": HEIGHT,
+        "height": TALL,
         "layer": [
             {
                 "data": {"values": line},
@@ -128,7 +134,7 @@ def power(points: Sequence[PowerPoint]) -> Markup:
     ]
     spec = {
         "width": NARROW,
-        "height": HEIGHT,
+        "height": TALL,
         "data": {"values": rows},
         "layer": [
             *(layers if several else []),

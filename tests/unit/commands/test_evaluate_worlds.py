@@ -7,7 +7,6 @@ import json
 import pytest
 
 from stillwatch.cli import run
-from stillwatch.evaluate.intervals import share_interval
 
 
 def test_worlds_of_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,11 +27,3 @@ def test_what_cannot_be_meant_is_said(arguments: list[str], capsys: pytest.Captu
     """Seeds that are no numbers, and a scan beside worlds, are wrong usage."""
     assert run(["evaluate", *arguments]) == 2
     assert "stillwatch:" in capsys.readouterr().err
-
-
-def test_intervals_hold_the_share_and_never_say_never() -> None:
-    """No success in ten leaves room for 31 %, ten of ten for 69 %: Clopper and Pearson."""
-    assert share_interval(0, 10) == (0.0, pytest.approx(0.3085, abs=1e-4))
-    assert share_interval(10, 10) == (pytest.approx(0.6915, abs=1e-4), 1.0)
-    low, high = share_interval(3, 10)
-    assert low < 0.3 < high
