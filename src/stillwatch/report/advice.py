@@ -142,9 +142,19 @@ def _whom(roles: Mapping[str, int]) -> str:
 def _turn_on(missing: Sequence[MissingEvidence]) -> list[str]:
     """How to have what is missing, each way once, with what it brings."""
     ways: dict[str, list[str]] = {}
-    for one in missing:
-        ways.setdefault(one.turn_on or f"log {one.needs}", []).append(one.evidence)
+    told = [(_way(one), one.evidence) for one in missing]
+    for way, evidence in sorted(told, key=lambda one: "; " in one[0]):
+        # What takes two things that are told already is brought by each of them.
+        parts = way.split("; ")
+        for part in parts if all(one in ways for one in parts) else [way]:
+            ways.setdefault(part, []).append(evidence)
     return [f"{way} ({', '.join(brings)})" for way, brings in ways.items()]
+
+
+def _way(one: MissingEvidence) -> str:
+    """How to turn an evidence on; the registry is named alike whatever it is to bring."""
+    way = one.turn_on or f"log {one.needs}"
+    return way.removeprefix("no LLM log carries a payment: ").replace("bring it in the", "bring the")
 
 
 def _of_different_families(evidence: list[Evidence], limit: int = 2) -> list[str]:

@@ -120,3 +120,21 @@ def test_campaigns_through_the_same_accounts_are_one_group(campaigns: list[Findi
 def test_csv_holds_what_ids_may_hold(account: str, expected: str) -> None:
     """Quotes and commas are quoted, line breaks shown, and nothing is left for a spreadsheet to compute."""
     assert as_csv([Member(account, "driver", 9.0)]).splitlines()[1] == expected
+
+
+def test_each_way_to_see_more_is_told_once() -> None:
+    """Evidence that one thing brings stands together, and what takes two things stands with both."""
+    registry, places = "bring it in the account registry (--accounts FILE)", "name a database with --addresses"
+    missing = [
+        {"evidence": "shared-payment", "needs": "payment_id", "turn_on": f"no LLM log carries a payment: {registry}"},
+        {"evidence": "contradicted-location", "needs": "both", "turn_on": f"{registry}; {places}"},
+        {"evidence": "signup-burst", "needs": "registry.created_at", "turn_on": registry},
+        {"evidence": "hidden-location", "needs": "addresses.kinds", "turn_on": places},
+        {"evidence": "targets", "needs": "prompt", "turn_on": "log the messages; without text, little is left"},
+    ]
+    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), 0)[-1]
+    assert said == (
+        "Before the next scan: bring the account registry (--accounts FILE) (shared-payment, signup-burst, "
+        "contradicted-location); name a database with --addresses (hidden-location, contradicted-location); "
+        "log the messages; without text, little is left (targets)."
+    )
