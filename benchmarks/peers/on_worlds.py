@@ -121,9 +121,16 @@ def compare(
     """
     if {seed % APART for seed in tuning} & {seed % APART for seed in testing}:
         raise ValueError("a seed that a peer is tuned on cannot be tested on")
+    with tempfile.TemporaryDirectory(prefix="stillwatch-peers-") as root:
+        return _compare(names, tuning, testing, scale, Path(root), say)
+
+
+def _compare(
+    names: Sequence[str], tuning: Sequence[int], testing: Sequence[int], scale: float, root: Path, say: Say
+) -> list[Line]:
     rng = np.random.default_rng(5)
     folders, slim, texts, measured = [], [], [], []
-    for world, folder in _play(names, tuning, scale, say):
+    for world, folder in _play(names, tuning, scale, root, say):
         folders.append(folder)
         texts += honest_sample(world, 2 * BENIGN // (len(names) * len(tuning)), rng)
         measured.append(rules.measures(world))
@@ -135,7 +142,7 @@ def compare(
         shutil.rmtree(folder.parent)
         say(f"{one.name}, seed {one.seed}: peers tuned")
     tested, flags, claims, seconds, found = _Scored(), [], [], [], 0
-    for world, folder in _play(names, testing, scale, say):
+    for world, folder in _play(names, testing, scale, root, say):
         start = time.perf_counter()
         flag, claim, by_exchanges = _ours(world, folder)
         found += by_exchanges
@@ -169,14 +176,17 @@ def compare(
     return lines
 
 
-def _play(names: Sequence[str], seeds: Sequence[int], scale: float, say: Say) -> Iterator[tuple[World, Path]]:
+def _play(
+    names: Sequence[str], seeds: Sequence[int], scale: float, root: Path, say: Say
+) -> Iterator[tuple[World, Path]]:
     """Worlds, each with its folder, which the caller deletes.
 
     Worlds of one seed share their honest accounts, so each world has seeds of its own: none is counted twice.
     """
     for place, name in enumerate(names):
         for seed in (seed + APART * place for seed in seeds):
-            folder = Path(tempfile.mkdtemp(prefix="stillwatch-peers-")) / "world"
+            folder = root / f"{name}-{seed}" / "world"
+            folder.parent.mkdir()
             write_world(world_named(name), folder, seed=seed, scale=scale * SIZES.get(name, 1.0))
             world = read_world(folder, name, seed)
             say(f"{name}, seed {seed}: {world.n:,} accounts, {len(world.account):,} exchanges")
