@@ -15,10 +15,10 @@ from stillwatch.traffic_range.addresses import countries, mixed
 from stillwatch.traffic_range.evasions import MOST_COVER, retimed
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.ids import groups, only
-from stillwatch.traffic_range.stage import DAY, HOUR, Stage
+from stillwatch.traffic_range.stage import DAY, HOUR, Stage, choose
 
-PLUMBING = (clients.GATEHOUSE, clients.HTTPX, clients.PYTHON, clients.GO, clients.FETCH)
-"""Programs of which an operator takes one or two for all of his accounts."""
+BUILDS = [30.0, 20, 12, 10, 8, 6, 5, 4, 3, 2]
+"""Shares of machines' builds, as everybody has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Ring:
     rented: float = 0.8
     vpn: float = 0.05
     batches: int = 4
-    opened: tuple[float, float] = (-8.0, 1.0)
+    opened: tuple[float, float] = (-20.0, 1.0)
     aged: float = 0.3
     own_program: float = 0.6
     server: float = 0.7
@@ -75,7 +75,7 @@ def open_ring(stage: Stage, ring: Ring, *, network: str = "ring", drives: bool =
         stage, rng, n, country=country, created=created, addresses=where, server=ring.server, paid=ring.paid
     )
     own = rng.random(n) < ring.own_program
-    program, build = rng.choice(PLUMBING, 2), rng.integers(0, 6, 2)
+    program, build = own_programs(rng)
     which = rng.integers(0, 2, n)
     accounts = accounts.but(
         client=np.where(own, program[which], accounts.client),
@@ -92,6 +92,11 @@ def open_ring(stage: Stage, ring: Ring, *, network: str = "ring", drives: bool =
     )
     accounts = _replaced(stage, ring, rng, accounts.but(payment_id=_cards(rng, accounts, card)))
     return drivers(stage, accounts) if drives else accounts
+
+
+def own_programs(rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Two programs and the builds of their machines, which an operator has for all of his accounts: common ones."""
+    return np.array(clients.SERVERS)[choose(rng, clients.SERVER_SHARES, 2)], choose(rng, BUILDS, 2)
 
 
 def drivers(stage: Stage, accounts: Accounts, drives: npt.NDArray[np.bool_] | None = None) -> Accounts:
@@ -127,13 +132,17 @@ def requests(
     weekend: float = 1.0,
     spread: float = 0.02,
     bursty: float = 0.15,
-    between: tuple[float, float] = (2, 1),
+    between: tuple[float, float] | None = None,
 ) -> tuple[Ints, Ints]:
     """(account, time) of a part's requests, dealt out evenly day and night where no evasion is turned up.
 
-    first: of these accounts in the campaign.  between: days that are left out at the calendar's beginning and end.
+    first: of these accounts in the campaign.  between: days that are left out at the calendar's beginning and end;
+    up to a fifth and a tenth of them, the same for the whole campaign, where it is not given.
     """
     calendar, n = stage.calendar, len(accounts)
+    if between is None:
+        days = stage.rng("days").random(2)
+        between = 1 + days[0] * 0.2 * calendar.days, days[1] * 0.1 * calendar.days
     who, at = rhythm.sessions(
         stage.rng(purpose, first),
         calendar,

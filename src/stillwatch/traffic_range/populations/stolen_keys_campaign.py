@@ -15,8 +15,8 @@ from stillwatch.traffic_range.evasions import disguised
 from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.orders import driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
-from stillwatch.traffic_range.rings import PLUMBING, parts, requests
-from stillwatch.traffic_range.stage import HOUR, Stage
+from stillwatch.traffic_range.rings import BUILDS, own_programs, parts, requests
+from stillwatch.traffic_range.stage import HOUR, Stage, choose
 from stillwatch.traffic_range.texts.moulds import TASKS
 
 
@@ -45,12 +45,12 @@ def stolen_keys_campaign(stage: Stage) -> Iterator[Part]:
 def _thieves(stage: Stage, owners: Accounts) -> Accounts:
     """The same accounts and keys from somebody else's addresses, programs and hours, behind their disguises."""
     rng, n, calendar = stage.rng("thieves"), len(owners), stage.calendar
-    program = rng.choice(PLUMBING, 2)[rng.integers(0, 2, n)]
+    program = own_programs(rng)[0][rng.integers(0, 2, n)]
     changed = owners.but(
         addresses=stage.addresses.rented(rng, groups(rng, n, 10), 4),
         client=np.where(rng.random(n) < 0.5, program, rng.choice(clients.SERVERS, n)),
         version=clients.versions(rng, n),
-        build=rng.integers(0, 8, 3)[rng.integers(0, 3, n)],
+        build=choose(rng, BUILDS, 3)[rng.integers(0, 3, n)],
         zone=np.full(n, float(rng.integers(-8, 10))),
         adopts=calendar.release + (rng.uniform(1, 30, n) * HOUR).astype(np.int64),
     )
