@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from html import escape
 
 from markupsafe import Markup
@@ -18,13 +19,16 @@ _LEFT, _RIGHT = 78, 196
 _LABEL_CHARS = 30
 
 
-def shares_graph(finding: Finding, accounts: int) -> Markup | None:
+def shares_graph(finding: Finding, accounts: int, texts: Mapping[str, str]) -> Markup | None:
     """An inline SVG of what a finding's accounts share; None where they share nothing that can be shown.
 
-    accounts: of the network that the finding runs on, whose parts the shares are.
+    accounts: of the network that the finding runs on, whose parts the shares are.  texts: template's id -> its fixed
+    words, for those whose text may be shown.
     """
-    telling = [share for share in finding.pictures.shares if not share.hub]
-    hubs = [share for share in finding.pictures.shares if share.hub]
+    # The log and the registry may both name one payment instrument: it is one thing.
+    shares = list({(share.kind, share.label): share for share in reversed(finding.pictures.shares)}.values())[::-1]
+    telling = [share for share in shares if not share.hub]
+    hubs = [share for share in shares if share.hub]
     if not telling and not hubs:
         return None
     drawn = _drawn(telling)
@@ -36,7 +40,7 @@ def shares_graph(finding: Finding, accounts: int) -> Markup | None:
     for row, share in enumerate(drawn):
         y = 5 + ROW * (row + 0.5)
         edges.append(_edge(middle, y, share.accounts / whole, ""))
-        nodes.append(_node(y, share, whole))
+        nodes.append(_node(y, share, whole, texts.get(share.label) if share.kind == "template" else None))
     for row, (label, under) in enumerate(folded, len(drawn)):
         y = 5 + ROW * (row + 0.5)
         edges.append(_edge(middle, y, 0.05, " dashed"))
@@ -69,15 +73,16 @@ def _edge(y0: float, y1: float, part: float, extra: str) -> str:
     )
 
 
-def _node(y: float, share: Share, whole: int) -> str:
-    label = shown_id(share.label)
+def _node(y: float, share: Share, whole: int, text: str | None) -> str:
+    label = shown_id(share.label if text is None else text)
     if len(label) > _LABEL_CHARS:
         label = label[: _LABEL_CHARS - 1] + "…"
     elsewhere = "nobody else" if share.elsewhere == 0 else f"{count(share.elsewhere, 'other')} elsewhere"
+    named = f'<tspan class="mono">{escape(label)}</tspan>' if text is None else f"“{escape(label)}”"
     return (
         f'<circle class="thing" cx="{_RIGHT}" cy="{y:.1f}" r="7"/>'
-        f'<text x="{_RIGHT + 14}" y="{y - 2:.1f}">{escape(share.kind)} '
-        f'<tspan class="mono">{escape(label)}</tspan></text>'
+        f'<text x="{_RIGHT + 14}" y="{y - 2:.1f}"><title>{escape(shown_id(share.label))}</title>'
+        f"{escape(share.kind)} {named}</text>"
         f'<text class="small" x="{_RIGHT + 14}" y="{y + 13:.1f}">'
         f"{share.accounts:,} of {whole:,} accounts, {elsewhere}</text>"
     )

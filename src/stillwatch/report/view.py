@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -26,6 +26,9 @@ from stillwatch.report.waterfall import Chance, Step, chances, exact_sum, waterf
 MAX_QUARANTINE_REASONS = 50
 
 MAX_MOULDS = 3
+
+MIN_FIXED = 12
+"""Characters that a template's fixed text must have to stand for it."""
 
 TRIFLE_BITS = 0.5
 """Evidence of a network that says less is summed up."""
@@ -171,11 +174,13 @@ def view_finding(
     members: list[Member],
     links: pa.Table,
     *,
+    texts: Mapping[str, str],
     whole: bool = True,
 ) -> FindingView:
     """A finding with its pictures; a network with the small ones only.
 
-    members: all its accounts, in order.  whole: whether the page has room for all of them.
+    members: all its accounts, in order.  texts: template's id -> its fixed words.  whole: whether the page has room for
+    all of the accounts.
     """
     roles = by_role(members)
     small = finding.verdict == "network"
@@ -197,7 +202,7 @@ def view_finding(
         n_members=len(members),
         listed=as_csv(members) if whole and members else None,
         roles=roles,
-        pictures=_pictures(finding, small, finding.accounts if small else network),
+        pictures=_pictures(finding, small, finding.accounts if small else network, texts),
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked,
         network=network,
@@ -231,9 +236,21 @@ def _pieces(example: str | None) -> Iterator[tuple[str, bool]]:
             yield piece, piece.startswith("⟦") and piece.endswith("⟧")
 
 
-def _pictures(finding: Finding, small: bool, network: int) -> dict[str, Markup | None]:
+def fixed_words(findings: Iterable[Finding]) -> dict[str, str]:
+    """Template's id -> the longest piece of its fixed text, for the templates whose text may be shown."""
+    out = {}
+    for template in (one for finding in findings for one in finding.templates if one.example):
+        text = re.sub(r"^(?:System|Prompt):\s*", "", template.example or "")
+        fixed = (" ".join(piece.split()) for piece, slot in _pieces(text) if not slot)
+        words = max(fixed, key=len, default="")
+        if len(words) >= MIN_FIXED:
+            out[template.id] = words
+    return out
+
+
+def _pictures(finding: Finding, small: bool, network: int, texts: Mapping[str, str]) -> dict[str, Markup | None]:
     return {
-        "shares": shares_graph(finding, network),
+        "shares": shares_graph(finding, network, texts),
         "spark": _spark(finding) if small else None,
         "timeline": None if small else charts.timeline(finding),
         "load": None if small else charts.load(finding),

@@ -23,7 +23,7 @@ from stillwatch.report.conclusion import conclude
 from stillwatch.report.members import MAX_LISTED, gravest_parts, ordered
 from stillwatch.report.naming import names_of, ranked
 from stillwatch.report.summary import ScanSummary
-from stillwatch.report.view import MAX_QUARANTINE_REASONS, Column, Page, quarantine_reasons, view_finding
+from stillwatch.report.view import MAX_QUARANTINE_REASONS, Column, Page, fixed_words, quarantine_reasons, view_finding
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -64,13 +64,14 @@ def make_page(
     shown = ranked(findings.findings)
     names = names_of(shown)
     by_id = {one.finding_id: one for one in shown}
+    texts = fixed_words(shown)
     views = []
     room = MAX_LISTED
     for one in shown:
         members = ordered(accounts.filter(pc.equal(accounts["finding_id"], one.finding_id)), verdicts)
         whole = len(members) <= room
         room -= len(members) if whole else 0
-        views.append(view_finding(one, by_id, names, summary, members, links, whole=whole))
+        views.append(view_finding(one, by_id, names, summary, members, links, texts=texts, whole=whole))
     reasons = quarantine_reasons(quarantine)
     carrying = len(set(links["network_id"].to_pylist()) & by_id.keys())
     return Page(

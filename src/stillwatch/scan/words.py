@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.fingerprint.addresses import ip_prefix_texts
 from stillwatch.fingerprint.names import lookup
 from stillwatch.links.addresses import service_label
 from stillwatch.links.kinds import KINDS
@@ -58,7 +60,7 @@ def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> 
             for value, text in rows:
                 if (kind.name, int(value)) in out:
                     continue
-                out[kind.name, int(value)] = masked(text) if shown == "payment_id" else text
+                out[kind.name, int(value)] = registered_label(shown, text)
         elif kind.name == "signup-hour":
             for value in values.tolist():
                 out[kind.name, value] = datetime.fromtimestamp(value * 3600, UTC).strftime("%Y-%m-%d %H:00 UTC")
@@ -66,6 +68,13 @@ def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> 
             for value in values.tolist():
                 out[kind.name, value] = f"{value & (2**64 - 1):016x}"
     return out
+
+
+def registered_label(column: str, text: str) -> str:
+    """A value of the registry as it may be shown: of an address only its network, of a payment only its ends."""
+    if column == "signup_ip":
+        return ip_prefix_texts(pa.array([text]))[0].as_py() or text
+    return masked(text) if column == "payment_id" else text
 
 
 def masked(text: str) -> str:
