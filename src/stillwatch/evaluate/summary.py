@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from stillwatch.evaluate.delay import Delays
 from stillwatch.evaluate.document import Evaluation
 from stillwatch.evaluate.power import PowerPoint
+from stillwatch.report.text import listed
+
+MOST_NAMED = 4
+"""Campaigns that a sentence names."""
 
 
 def summary(document: Evaluation) -> list[str]:
@@ -52,15 +56,17 @@ def said(document: Evaluation) -> list[str]:
     out = []
     if document.campaigns:
         n, found = sum(one.runs for one in document.campaigns), sum(one.found for one in document.campaigns)
-        whole = [one for one in document.campaigns if one.found == one.runs]
+        whole = [one.campaign for one in document.campaigns if one.found == one.runs]
         never = [one.campaign for one in document.campaigns if not one.found]
-        always = ", always: " + ", ".join(one.campaign for one in whole) if whole else ""
-        out.append(f"{found} of {n} campaigns were found{always}{'; never: ' + ', '.join(never) if never else ''}.")
+        always = f"; in every run {listed(whole, MOST_NAMED)}" if 0 < found < n and whole else ""
+        out.append(
+            f"{found} of {n} campaigns were found{always}{f'; never {listed(never, MOST_NAMED)}' if never else ''}."
+        )
     honest = document.honest
     if honest is not None:
         out.append(
             f"{honest.false_findings} false campaigns in {honest.days:.0f} days of traffic; the promise allows "
-            f"{honest.promised:.2f}, and with {honest.false_at_most:.1f} at most (95 %) these runs "
+            f"{honest.promised:.2f}, and with {honest.false_at_most:.1f} at most (95%) these runs "
             f"{'prove it' if honest.false_at_most <= honest.promised else 'are too few to prove it'}."
         )
         out.append(
@@ -69,9 +75,9 @@ def said(document: Evaluation) -> list[str]:
         )
         if honest.worst is not None:
             out.append(
-                f"Bounded worst is {honest.worst.by} {honest.worst.value}: {honest.worst.false_at_most:.2f} false "
-                f"campaigns per 30 days at most if all honest accounts were like these; "
-                f"the promise is {honest.promise_per_30_days:g}."
+                f"The group that these runs bound least is {honest.worst.by} {honest.worst.value}: were all honest "
+                f"accounts like these, at most {honest.worst.false_at_most:.2f} false campaigns per 30 days; the promise "
+                f"is {honest.promise_per_30_days:g}."
             )
     return out
 
