@@ -187,3 +187,39 @@ def test_whoever_wants_no_motion_gets_none(wish: str, moves: str, reports: dict[
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": wish}])
     tab.open(reports["empty"])
     assert tab.value("getComputedStyle(document.documentElement).scrollBehavior") == moves
+
+
+def test_the_keyboard_alone_suffices(reports: dict[str, Path], browser) -> None:
+    """The first stop skips to the findings, folded things open with Enter, and columns sort with it."""
+    tab = browser.tab()
+    tab.open(reports["rich"])
+
+    def press(key: str, code: int, text: str = "") -> None:
+        for kind in ("keyDown", "keyUp"):
+            tab.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code,
+                **({"text": text} if text and kind == "keyDown" else {}),
+            )  # fmt: skip
+
+    press("Tab", 9)
+    assert tab.value("document.activeElement.className") == "skip"
+    press("Enter", 13, "\r")
+    assert tab.value("location.hash") == "#findings"
+    press("Tab", 9)
+    assert tab.value("document.querySelector('#findings').contains(document.activeElement)") is True
+    tab.value("document.querySelector('#finding-n1 summary').focus()")
+    press("Enter", 13, "\r")
+    assert tab.value("document.getElementById('finding-n1').open") is True
+    tab.value("document.querySelector('#finding-c1 thead .sort').focus()")
+    press("Enter", 13, "\r")
+    assert tab.value("document.querySelector('#finding-c1 .members th').getAttribute('aria-sort')") == "ascending"
+
+
+def test_dark_and_light_draw_pictures_in_their_own_colours(reports: dict[str, Path], browser) -> None:
+    """Pictures take the page's colours, so that none is dark on dark."""
+    seen = {}
+    for dark in (False, True):
+        tab = browser.tab(dark=dark)
+        tab.open(reports["rich"])
+        seen[dark] = tab.value("getComputedStyle(document.querySelector('.axes svg text')).fill")
+    assert seen[False] != seen[True]
