@@ -76,8 +76,8 @@ def said(document: Evaluation) -> list[str]:
         if honest.worst is not None:
             out.append(
                 f"The group that these runs bound least is {honest.worst.by} {honest.worst.value}: were all honest "
-                f"accounts like these, at most {honest.worst.false_at_most:.2f} false campaigns per 30 days; the promise "
-                f"is {honest.promise_per_30_days:g}."
+                f"accounts like these, at most {honest.worst.false_at_most:.2f} false campaigns per 30 days; "
+                f"the promise is {honest.promise_per_30_days:g}."
             )
     return out
 

@@ -36,9 +36,8 @@ def test_one_side_alone_bears_no_witness() -> None:
 
 def test_a_population_unlike_the_others_is_told_apart() -> None:
     """People have few bits; a lookalike that has many is on the wrong side of the line that was fitted without it."""
-    rows = held_out(
-        counted("extraction", {8: 100, 10: 100}, {"people": {0: 300, 1: 100}, "others": {0: 500, 2: 100}, "lookalike": {9: 2, 10: 2}})
-    )
+    honest = {"people": {0: 300, 1: 100}, "others": {0: 500, 2: 100}, "lookalike": {9: 2, 10: 2}}
+    rows = held_out(counted("extraction", {8: 100, 10: 100}, honest))
     by_name = {one.population: one for one in rows}
     assert by_name["lookalike"].observed == 4
     assert by_name["lookalike"].expected > 2
