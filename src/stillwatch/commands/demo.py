@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -39,5 +40,6 @@ def demo(*, out: Path = Path("demo"), seed: int = 1) -> int:
     console.print(f"Planted: {written.exchanges:,} exchanges of {written.accounts:,} accounts, among them {campaigns}")
     show(score(result, world))
     console.print(Text(f"Report: {report}", style="bold"), soft_wrap=True)
+    console.print(Text(f"Why: stillwatch explain C1 --from {shlex.quote(str(result))}"), soft_wrap=True)
     console.print("Your own logs: stillwatch check LOGS, then stillwatch scan LOGS --out DIR")
     return 0
