@@ -46,28 +46,45 @@ def versions(rng: np.random.Generator, n: int) -> Ints:
 
 def user_agents(client: Ints, version: Ints) -> pa.StringArray:
     """User agents; version counts back from the newest, so that 0 is the newest."""
+    (client, version), rows = _distinct(client, version)
     names = pa.array(CLIENTS).take(pa.array(client))
     major = pa.array(1 + client % 3).cast(pa.string())
     minor = pa.array(40 + client * 3 - version).cast(pa.string())
-    slash, dot = pa.repeat(pa.scalar("/"), len(client)), pa.repeat(pa.scalar("."), len(client))
-    return join(names, slash, major, dot, minor, dot, pa.array(version % 3).cast(pa.string()))
+    return join(names, "/", major, ".", minor, ".", pa.array(version % 3).cast(pa.string())).take(rows)
 
 
 def fingerprints(client: Ints, version: Ints, build: Ints) -> pa.StringArray:
     """TLS fingerprints: of a program, its version and the machine's build, of which there are few."""
+    (client, version, build), rows = _distinct(client, version, build)
     mixed = (client * 1_000_003 + version // 3 * 97 + build * 7_919_017 + 12_345) * 0x9E3779B1 % 2**48
-    tail = [f"{one:012x}" for one in mixed.tolist()]
     protocol = np.where(client % 4 == 3, "t13d1715h1_", "t13d1516h2_")
-    return pa.array([front + rest for front, rest in zip(protocol.tolist(), tail, strict=True)])
+    texts = [f"{front}{one:012x}" for front, one in zip(protocol.tolist(), mixed.tolist(), strict=True)]
+    return pa.array(texts, pa.string()).take(rows)
 
 
 def sdk_headers(client: Ints, version: Ints, build: Ints) -> pa.StringArray:
     """What the provider's own libraries say of themselves; null for other programs."""
+    (client, version, build), rows = _distinct(client, version, build)
     lang = pa.array(["python", "js"]).take(pa.array(client % 2))
     system = pa.array(["Linux", "MacOS", "Windows", "Linux"]).take(pa.array(build % 4))
     minor = pa.array(40 + client * 3 - version).cast(pa.string())
-    texts = join(lang, pa.repeat(pa.scalar("/1."), len(client)), minor, pa.repeat(pa.scalar("/"), len(client)), system)
-    return pa.compute.if_else(pa.array(_HAS_SDK[client]), texts, pa.scalar(None, pa.string()))
+    texts = join(lang, "/1.", minor, "/", system)
+    return pa.compute.if_else(pa.array(_HAS_SDK[client]), texts, pa.scalar(None, pa.string())).take(rows)
+
+
+def _distinct(*columns: Ints) -> tuple[list[Ints], pa.Array]:
+    """(the different combinations, a column each; which of them each row is), so that a text is made once."""
+    low = [int(column.min()) if len(column) else 0 for column in columns]
+    size = [int(column.max()) - least + 1 if len(column) else 1 for column, least in zip(columns, low, strict=True)]
+    key = np.zeros(len(columns[0]), np.int64)
+    for column, least, width in zip(columns, low, size, strict=True):
+        key = key * width + (column - least)
+    found = pa.array(key).dictionary_encode()
+    left, out = np.asarray(found.dictionary), []
+    for least, width in zip(low[::-1], size[::-1], strict=True):
+        left, rest = left // width, left % width
+        out.append(rest + least)
+    return out[::-1], found.indices
 
 
 def names_sessions(client: Ints) -> np.typing.NDArray[np.bool_]:

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from stillwatch.traffic_range.strings import Bytes, Ints, bytes_of, texts_of
+from stillwatch.traffic_range.strings import Bytes, bytes_of, texts_of
 
+Ints = npt.NDArray[np.int64]
 Maker = Callable[[np.random.Generator, int], pa.StringArray]
 Rule = Sequence[str] | Sequence[Sequence[str]] | Maker
 
