@@ -30,27 +30,27 @@ SIZES = (20, 50, 100, 200, 500, 1_500)
 def by_account(
     world: World, embedder: Embedder, statistics: dict[str, Statistic]
 ) -> tuple[dict[str, Floats], Ints, dict[str, float]]:
-    """What each test says of each account's first `WINDOW` queries, how many those are, and seconds with the embedding.
+    """What each test says of each account's first `WINDOW` queries, how many those are, and processor seconds.
 
-    Shapes: (n_accounts,) each, -inf below `LEAST` queries.
+    Shapes: (n_accounts,) each, -inf below `LEAST` queries. The embedding's seconds are in each test's.
     """
     order, offsets = world.by_account()
     out = {name: np.full(world.n, -np.inf) for name in statistics}
     seconds = dict.fromkeys(statistics, 0.0)
     chosen = [order[offsets[a] : offsets[a + 1]][:WINDOW] for a in range(world.n)]
     looked_at = [a for a in range(world.n) if len(chosen[a]) >= LEAST]
-    start = time.perf_counter()
+    start = time.process_time()
     vectors = embedder([world.prompts[row] for a in looked_at for row in chosen[a]])
-    embedding = time.perf_counter() - start
+    embedding = time.process_time() - start
     first = 0
     for account in looked_at:
         n = len(chosen[account])
         window = Window(vectors[first : first + n])
         first += n
         for name, statistic in statistics.items():
-            start = time.perf_counter()
+            start = time.process_time()
             out[name][account] = statistic(window)
-            seconds[name] += time.perf_counter() - start
+            seconds[name] += time.process_time() - start
     queries = np.array([len(rows) for rows in chosen], np.int64)
     return out, queries, {name: took + embedding for name, took in seconds.items()}
 

@@ -74,7 +74,7 @@ Key = tuple[str, str]
 class Line:
     """A detector on the test worlds. tuned, hindsight: by budget; best: at F1's best threshold in hindsight, if any.
 
-    by_world: world -> at the judged budget. seconds: mean over worlds.
+    by_world: world -> at the judged budget. seconds: of processor time, mean over worlds.
     """
 
     peer: str
@@ -143,10 +143,10 @@ def _compare(
         say(f"{one.name}, seed {one.seed}: peers tuned")
     tested, flags, claims, seconds, found = _Scored(), [], [], [], 0
     for world, folder in _play(names, testing, scale, root, say):
-        start = time.perf_counter()
+        start = time.process_time()
         flag, claim, by_exchanges = _ours(world, folder)
         found += by_exchanges
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         shutil.rmtree(folder.parent)
         flags.append(flag)
         claims.append(claim)
@@ -218,10 +218,10 @@ def _score(into: _Scored, world: World, fitted: _Fitted) -> None:
     """Let every setting of every peer score a world."""
 
     def add(key: Key, work: Callable[[], Floats]) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         found = work()
         into.scores.setdefault(key, []).append(found)
-        into.seconds.setdefault(key, []).append(time.perf_counter() - start)
+        into.seconds.setdefault(key, []).append(time.process_time() - start)
 
     add(("rules, points", "by hand"), partial(rules.points, world))
     add(("rules, learned here", "from labels"), partial(rules.learned, world, fitted.learned))

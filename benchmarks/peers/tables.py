@@ -15,7 +15,7 @@ def worlds_tables(lines: Sequence[Line]) -> list[str]:
         f"{first.drivers:,} driver accounts of {first.campaigns} campaigns, {first.exchanges:,} exchanges of theirs, "
         f"{first.honest:,} honest accounts. Threshold of other seeds, for one honest account accused in 10,000.",
         "",
-        "| detector | accounts r / p | campaigns | exchanges r / p | honest accused | seconds | setting |",
+        "| detector | accounts r / p | campaigns | exchanges r / p | honest accused | CPU s | setting |",
         "|---|---|---|---|---|---|---|",
     ]
     for line in lines:
