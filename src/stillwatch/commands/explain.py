@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-def explain(what: str, *, from_: Path = Path("stillwatch-scan"), json: bool = False) -> int:
+def explain(what: str, /, *, from_: Path = Path("stillwatch-scan"), json: bool = False) -> int:
     """Say why an account or a finding was found, or why not.
 
     Parameters

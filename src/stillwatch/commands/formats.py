@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 
-def formats(name: str | None = None, *, json: bool = False) -> int:
+def formats(name: str | None = None, /, *, json: bool = False) -> int:
     """List the log formats, or show where one format's columns come from.
 
     Parameters
