@@ -59,7 +59,7 @@ def evaluate(
     every
         Days from one of these scans to the next.
     power
-        An evasion to turn up on all campaigns of these worlds (docs/range.md lists them), or `size`, a factor on their
+        An evasion to turn up on all campaigns of these worlds (docs/worlds.md lists them), or `size`, a factor on their
         accounts: what it costs the scan.
     values
         Values of that dial, from 0 to 1; sizes may be larger.

@@ -2,8 +2,9 @@
 
 Bits of an account (`accounts.parquet`: the most of any group it was tested in) are held against what it is. On the axis
 of coordination it is one that acts with others where it is in a network of the truth, honest ones too; on the axis of
-extraction where it drives a campaign or makes training data in the open. Only accounts of groups that were tested
-count. The line of log odds over bits is fitted on all honest populations but one, and then tried on that one.
+extraction where it drives a campaign or makes training data in the open. Carriers and owners of stolen keys count on
+neither side there, since the bits are their group's. Only accounts of groups that were tested count. The line of log
+odds over bits is fitted on all honest populations but one, and then tried on that one.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def bit_counts(scanned: Scanned, truth: Truth) -> list[BitCount]:
     """Accounts by their bits on each axis, of those that were tested in some group."""
     rows = scanned.accounts.select(["account_id", "coordination_bits", "extraction_bits"]).to_pylist()
     kinds, drivers, members = truth.kind_of, truth.drivers, set().union(*truth.networks.values())
+    between = set(truth.roles["account_id"].to_pylist()) - drivers
     counts: Counter[tuple[str, str, bool, int]] = Counter()
     for row in rows:
         account = row["account_id"]
@@ -90,6 +92,8 @@ def bit_counts(scanned: Scanned, truth: Truth) -> list[BitCount]:
         kind = kinds.get(account, "not in the world")
         true = {"coordination": account in members, "extraction": account in drivers or kind in HARVESTERS}
         for axis, is_ in true.items():
+            if axis == "extraction" and account in between:
+                continue
             counts[axis, kind, is_, int(min(max(row[f"{axis}_bits"], 0.0), MOST_BITS))] += 1
     return [
         BitCount(axis=axis, population=kind, true=is_, bits=bits, accounts=n)

@@ -60,4 +60,4 @@ def render(document: Evaluation, changes: Sequence[Change] | None = None) -> str
 
 def _figure(value: float | None, digits: int = 3) -> str:
     """A share with its digits, or a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
