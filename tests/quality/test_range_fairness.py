@@ -10,6 +10,7 @@ the campaign has other moulds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ MATCHED = {
     "hydra_campaign": "'app_developers', 'undeclared_reseller', 'nightly_batches', 'failover_pairs'",
     "relay_campaign": "'app_developers', 'undeclared_reseller', 'chatters', 'failover_pairs'",
     "relay_plain": "'chatters', 'undeclared_reseller', 'vpn_crowd', 'declared_reseller'",
-    "replay_campaign": "'app_developers', 'data_makers', 'agent_fleets', 'tool_users', 'agency'",
+    "replay_campaign": "'app_developers', 'data_makers', 'agent_fleets', 'tool_users', 'chatters'",
     "probing_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
     "rotation_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'trial_abusers'",
     "harvest_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
@@ -79,12 +80,24 @@ MEANINGFUL = {
 """Columns that differ between any two kinds of customers; no one of them may settle the matter."""
 
 CHANCE = 0.11
-"""How far an AUC may be from one half by chance alone: a few dozen accounts of the smallest campaign are scored."""
+"""How far an AUC may be from one half by chance alone: a hundred accounts of the smallest campaign are scored."""
 
 FAR_FROM_CERTAIN = 0.93
 
 THREE = ("reasoning", "grading", "rewriting")
 """What campaigns are after here: one task alone has words of its own, as it has for an honest owner of that task."""
+
+MANY = 320
+"""Accounts of a campaign: so many that an AUC of half of them is within `CHANCE` by three deviations."""
+
+SHIFTS = replace(
+    WORLDS["demo"],
+    cast=tuple(
+        replace(one, accounts=MANY, options={"per_shift": 2.0}) if one.population == "reasoning_campaign" else one
+        for one in WORLDS["demo"].cast
+    ),
+)
+"""The demo with more accounts in its smallest campaign."""
 
 KINDS = World(
     "kinds",
@@ -92,18 +105,18 @@ KINDS = World(
     WORLDS["demo"].calendar,
     (
         *HONEST,
-        Cast("relay_campaign", 100),
-        Cast("relay_campaign", 100, {"tail": 0.0}, name="relay_plain"),
-        Cast("replay_campaign", 100, {"per_day": 13.0}, targets=THREE),
-        Cast("probing_campaign", 100, {"per_day": 8.0}, targets=THREE),
-        Cast("rotation_campaign", 240, {"per_day": 8.0}, targets=THREE),
-        Cast("harvest_campaign", 100, {"per_day": 8.0}, targets=THREE),
-        Cast("long_horizon_campaign", 40, {"per_day": 60.0}),
-        Cast("one_organisation_campaign", 100, {"per_day": 8.0}, targets=THREE),
-        Cast("framing_campaign", 240, {"per_day": 8.0}, targets=THREE),
-        Cast("stolen_keys_campaign", 100, {"per_day": 8.0}, targets=THREE),
-        Cast("proxy_network", 200),
-        Cast("guest_campaign", 100, on="proxy_network", targets=THREE),
+        Cast("relay_campaign", MANY, {"per_day": 4.0}),
+        Cast("relay_campaign", MANY, {"per_day": 4.0, "tail": 0.0}, name="relay_plain"),
+        Cast("replay_campaign", MANY, {"per_day": 5.0}, targets=THREE),
+        Cast("probing_campaign", MANY, {"per_day": 3.0}, targets=THREE),
+        Cast("rotation_campaign", 2 * MANY, {"per_day": 5.0}, targets=THREE),
+        Cast("harvest_campaign", MANY, {"per_day": 4.0}, targets=THREE),
+        Cast("long_horizon_campaign", MANY, {"per_day": 30.0}),
+        Cast("one_organisation_campaign", MANY, {"per_day": 4.0}, targets=THREE),
+        Cast("framing_campaign", 2 * MANY, {"per_day": 4.0}, targets=THREE),
+        Cast("stolen_keys_campaign", MANY, {"per_day": 4.0}, targets=THREE),
+        Cast("proxy_network", 2 * MANY),
+        Cast("guest_campaign", MANY, {"per_day": 4.0}, on="proxy_network", targets=THREE),
     ),
 )
 """For the kinds that the demo has not."""
@@ -113,7 +126,7 @@ KINDS = World(
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Two worlds of different seeds with the demo's campaigns, and two with the other kinds."""
     out: dict[str, list[Path]] = {}
-    for world in (WORLDS["demo"], KINDS):
+    for world in (SHIFTS, KINDS):
         for seed in (11, 12):
             folder = tmp_path_factory.mktemp("fair") / str(seed)
             write_world(world, folder, seed=seed, scale=SCALE)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from stillwatch.traffic_range import clients
 from stillwatch.traffic_range.evasions import covered, disguised
 from stillwatch.traffic_range.orders import chores, order, tool_kits
 from stillwatch.traffic_range.population import Campaign, Part, population
@@ -22,7 +25,11 @@ RING = Ring(card=4, exits_for=8, exits=3, aged=0.5, own_program=0.5, server=1.0)
 @population("long_horizon_campaign", campaign=Campaign("operator_h", ("agentic_coding", "tool_use")))
 def long_horizon_campaign(stage: Stage) -> Iterator[Part]:
     """A few dozen accounts on which agents work day and night, in long trajectories, by the hundred requests a day."""
-    accounts = disguised(stage, open_ring(stage, RING))
+    rng, n = stage.rng("programs"), stage.n
+    accounts = open_ring(stage, RING)
+    # Some say that they are a popular coding agent, and some are.
+    agents = rng.choice([clients.CODEROO, clients.PATCHPILOT], n)
+    accounts = disguised(stage, accounts.but(client=np.where(rng.random(n) < 0.4, agents, accounts.client)))
     asked_for, kits = order(stage, {"agent": 1.0}, variations=6, halves=("agent",)), tool_kits(stage)
     per_day = stage.option("per_day", 860.0)
     for first, part in parts(stage, accounts, per_day * stage.calendar.days):
