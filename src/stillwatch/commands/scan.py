@@ -132,13 +132,13 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     from rich.text import Text
 
     from stillwatch.report.naming import names_of, ranked
-    from stillwatch.report.text import bits, comes_once
+    from stillwatch.report.text import bits, comes_once, count
 
     console = Console(highlight=False)
     counts = summary["counts"]
     console.print(
         f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['quarantined']:,} quarantined"
-        f" + {counts['duplicates']:,} duplicates; {summary['accounts']:,} accounts"
+        f" + {counts['duplicates']:,} duplicates; {count(summary['accounts'], 'account')}"
     )
     for note in summary["notes"]:
         console.print(Text(f"• {note}", style="yellow"))

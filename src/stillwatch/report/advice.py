@@ -44,6 +44,11 @@ UNSEEN: dict[str, str] = {
 }
 """Evidence -> what cannot be seen without it, in words."""
 
+MAX_WAYS = 4
+"""Ways to see more that are told on the first page; the rest stands under Coverage."""
+
+MAX_UNSEEN = 8
+
 LASTING_DAYS = 7.0
 """A scan of fewer days is told that more of them show more."""
 
@@ -66,7 +71,10 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
             "training data."
         )
     if summary.missing_evidence:
-        out.append(f"Before the next scan: {'; '.join(_turn_on(summary.missing_evidence))}.")
+        ways = _turn_on(summary.missing_evidence)
+        more = len(ways) - MAX_WAYS
+        rest = f"; {count(more, 'more way')} under Coverage" if more > 0 else ""
+        out.append(f"Before the next scan: {'; '.join(ways[:MAX_WAYS])}{rest}.")
     if not campaigns and summary.promise.days < LASTING_DAYS:
         out.append("Scan more days at once: synchrony, succession and volume show over weeks.")
     return out
@@ -140,7 +148,7 @@ def _whom(roles: Mapping[str, int]) -> str:
 
 
 def _turn_on(missing: Sequence[MissingEvidence]) -> list[str]:
-    """How to have what is missing, each way once, with what it brings."""
+    """How to have what is missing, each way once, with what it brings; what brings most comes first."""
     ways: dict[str, list[str]] = {}
     told = [(_way(one), one.evidence) for one in missing]
     for way, evidence in sorted(told, key=lambda one: "; " in one[0]):
@@ -148,7 +156,8 @@ def _turn_on(missing: Sequence[MissingEvidence]) -> list[str]:
         parts = way.split("; ")
         for part in parts if all(one in ways for one in parts) else [way]:
             ways.setdefault(part, []).append(evidence)
-    return [f"{way} ({', '.join(brings)})" for way, brings in ways.items()]
+    most = sorted(ways.items(), key=lambda one: -len(one[1]))
+    return [f"{way} ({', '.join(brings)})" for way, brings in most]
 
 
 def _way(one: MissingEvidence) -> str:

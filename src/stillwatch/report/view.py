@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Finding, TemplateExample
 from stillwatch.report import charts
-from stillwatch.report.advice import UNSEEN, in_short, needed_in_words
+from stillwatch.report.advice import MAX_UNSEEN, UNSEEN, in_short, needed_in_words
 from stillwatch.report.atlas import technique_name
 from stillwatch.report.conclusion import CARRYING, Conclusion
 from stillwatch.report.graph import shares_graph
@@ -143,7 +143,12 @@ class Page:
         needs: dict[str, list[str]] = {}
         for one in self.summary.missing_evidence:
             needs.setdefault(needed_in_words(one.needs), []).append(UNSEEN.get(one.evidence, one.evidence))
-        return list(needs.items())
+        return sorted(needs.items(), key=lambda one: -len(one[1]))
+
+    @property
+    def max_unseen(self) -> int:
+        """How much of it the first page shows; the rest stands under Coverage."""
+        return MAX_UNSEEN
 
     @property
     def has_text(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import pyarrow as pa
 import pytest
@@ -16,6 +19,7 @@ from stillwatch.report.honest import ASK, explained
 from stillwatch.report.members import Member, as_csv, gravest_parts
 from stillwatch.report.naming import names_of, ranked
 from stillwatch.report.summary import ScanSummary
+from stillwatch.report.write import write_report
 from stillwatch.sources.support import NEEDS
 
 
@@ -138,3 +142,15 @@ def test_each_way_to_see_more_is_told_once() -> None:
         "contradicted-location); name a database with --addresses (hidden-location, contradicted-location); "
         "log the messages; without text, little is left (targets)."
     )
+
+
+def test_a_bare_log_does_not_flood_the_first_page(tmp_path: Path) -> None:
+    """Of what a log of metadata alone lacks, the first page tells the most telling and counts the rest."""
+    missing = [{"evidence": name, "needs": f"c{at}", "turn_on": f"log c{at}"} for at, name in enumerate(NEEDS)]
+    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), 0)[-1]
+    assert f"{len(NEEDS) - 4} more ways under Coverage" in said
+    scan = empty_scan()
+    write_report(scan.findings, summary(missing_evidence=missing), scan.members, scan.links, scan.quarantine, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{len(NEEDS) - 8} more kinds of evidence" in re.sub(r"\s+", " ", page)
+    assert page.count("c20") >= 1
