@@ -18,7 +18,8 @@ from stillwatch.campaigns.finding import Evidence
 from stillwatch.campaigns.verdicts import FAMILY_SPEAKS_BITS, LEAST_BITS, MIN_FAMILIES
 from stillwatch.evaluate.reading import Scanned
 
-SPEAKS_BITS = 1.0
+SPEAKS_BITS = 0.1
+"""Bits of less are shown as none."""
 
 _PREDICTS = {one.name: one.predicts for one in EXPLANATIONS}
 
@@ -26,7 +27,7 @@ _PREDICTS = {one.name: one.predicts for one in EXPLANATIONS}
 class Without(msgspec.Struct, frozen=True, kw_only=True):
     """One evidence, or one family of an axis, taken out.
 
-    findings: campaign findings in which it says a bit at least.  bits: its mean in them.  lost: ids of those that
+    findings: campaign findings in which it says something.  bits: its mean in them.  lost: ids of those that
     would stay below what a campaign takes.
     """
 
