@@ -1,16 +1,21 @@
-"""A world on disk: its logs in order of time, its registry, and the truth. Memory is that of one day.
+"""A world on disk: its logs in order of time, its registry, and the truth. Memory is the same whatever its size.
 
-Blocks of exchanges are put aside by day as they come, and each day is sorted and written by itself, so a world may be
-larger than memory.
+The entries of the cast are played first, in several processes where that is asked for, each onto its own shelf; then
+the shelves are read together, piece by piece in the order of time. How many processes there were changes no byte.
 """
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,27 +24,25 @@ import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import OutputError, UsageError
-from stillwatch.sources.registry import Format, formats
-from stillwatch.traffic_range.addresses import AddressPlan
-from stillwatch.traffic_range.exchanges import BLOCK, TRUTH
+from stillwatch.traffic_range.days import in_order
+from stillwatch.traffic_range.entries import Played, Recipe, in_buckets, play
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
-from stillwatch.traffic_range.stage import DAY, SECOND, Stage
-from stillwatch.traffic_range.texts.languages import LANGUAGES
-from stillwatch.traffic_range.worlds import Cast, World
+from stillwatch.traffic_range.sink import Logs, format_named
+from stillwatch.traffic_range.stage import SECOND
+from stillwatch.traffic_range.worlds import World
 
 MARK = "world.json"
 """A folder that holds it is a world, and may be written over."""
 
-ROWS = 50_000
-"""Rows of a Parquet row group, and documents held at once."""
+ALONE = 1500
+"""Accounts of a world that is too small to be worth another process."""
 
-_REPEATED = [
-    "account_id", "org_id", "api_key_id", "ip", "asn", "country", "client", "client_fingerprint", "platform", "model",
-    "system_prompt", "prompt_source", "tools.list.element", "max_tokens", "temperature", "finish_reason", "status",
-    "session_id", "sdk", "turns", "history_length",
-]  # fmt: skip
-"""Columns whose values come again and again: the others are not worth a dictionary."""
+TEXTS = ("prompt", "system_prompt", "response", "first_user")
+"""What `text` stands for among columns that are left out."""
+
+NEEDED = tuple(field.name for field in schema.EXCHANGE if not field.nullable)
+"""Columns that no log can lack."""
 
 _TABLES = {
     "accounts": pa.schema(
@@ -50,7 +53,7 @@ _TABLES = {
             ("zone", pa.int64()),
             ("vpn", pa.bool_()),
         ]
-    ),  # fmt: skip
+    ),
     "account_network": pa.schema([("account_id", pa.string()), ("network", pa.string())]),
     "account_campaign": pa.schema([("account_id", pa.string()), ("campaign", pa.string()), ("role", pa.string())]),
     "campaigns": pa.schema([("campaign", pa.string()), ("operator", pa.string()), ("targets", pa.list_(pa.string()))]),
@@ -76,55 +79,128 @@ def write_world(
     seed: int = 1,
     scale: float = 1.0,
     format: str = "canonical",
+    sample: float = 1.0,
+    without: tuple[str, ...] = (),
+    workers: int = 1,
+    notes: dict[str, object] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Written:
     """Write a world into a folder: logs, `accounts.parquet`, `world.json`, `truth/`. Same seed, same bytes.
 
-    scale: factor on every population's number of accounts.
-    Raises: UsageError for a format that cannot be written; OutputError where the folder holds other files.
+    scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
+    without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
+    that play populations; more than one only where the main module can be imported again.  notes: what else was asked
+    for, to be told in `world.json`.
+    Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
-    if scale <= 0:
+    if not scale > 0:
         raise UsageError("--scale must be above 0")
-    writer = _format(format)
+    if not 0 < sample <= 1:
+        raise UsageError("--sample must be above 0, and at most 1")
+    columns, registry = _without(without)
+    writer = format_named(format)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARK).exists())):
         raise OutputError("holds files that are no world's", source=str(out), hint="choose an empty or a new folder")
     work = out.parent / f".{out.name}.partial"
     shutil.rmtree(work, ignore_errors=True)
-    (work / "truth").mkdir(parents=True)
-    (work / ".days").mkdir()
-    written = Written()
-    days = _Days(work / ".days", world)
-    registry: list[pa.Table] = []
-    truths: list[pa.Table] = []
-    sizes, volumes = {}, {}
-    for cast in world.cast:
-        n_accounts, n_exchanges = 0, days.n
-        for table, truth in _play(world, cast, seed, scale, days):
-            if not cast.on:
-                registry.append(table)
-                written.accounts += len(table)
-            truths.append(truth)
-            n_accounts += len(table)
-        sizes[cast.called], volumes[cast.called] = n_accounts, days.n - n_exchanges
-        say(f"{cast.called}: {n_accounts:,} accounts")
-    days.close()
-    _write_accounts(work, registry, truths, world)
-    with _Logs(work, writer) as sink:
-        for number, day in enumerate(days.read()):
-            rng = np.random.default_rng([seed, number, 0xE5])
-            day = day.append_column(schema.EXCHANGE.field("exchange_id"), random_ids(rng, len(day), "req_", 20))
-            sink.write(day)
-            written.exchanges += len(day)
-            for name, counter in (("population", written.by_population), ("label", written.by_label)):
-                for one in day[name].value_counts().to_pylist():
-                    counter[one["values"]] += one["counts"]
-    shutil.rmtree(work / ".days")
-    description = {
+    recipe = Recipe(world, seed, scale, sample, columns)
+    try:
+        (work / "truth").mkdir(parents=True)
+        entries = _play_all(recipe, work / ".days", workers, say)
+        _write_accounts(work, entries, world, registry)
+        written = Written(accounts=sum(one.n_accounts for one in entries if one.registry))
+        for one in entries:
+            written.by_population += one.populations
+            written.by_label += one.labels
+        with Logs(work, writer) as sink:
+            for piece in _ahead(_numbered(recipe, entries)):
+                sink.write(piece)
+                written.exchanges += len(piece)
+        shutil.rmtree(work / ".days")
+        asked = {"sample": sample} if sample < 1 else {}
+        told = _description(recipe, entries, written) | {"format": format} | asked | (notes or {})
+        if without:
+            told["without"] = sorted(set(without))
+        (work / MARK).write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+        shutil.rmtree(out, ignore_errors=True)
+        work.rename(out)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutputError(
+            "the disk is full; nothing was kept of the world",
+            source=str(out),
+            hint="a smaller --scale, or another --out",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return written
+
+
+def _without(names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """(columns that are left out, whether the registry is written)."""
+    columns: set[str] = set()
+    for name in names:
+        if name == "text":
+            columns.update(TEXTS)
+        elif name in NEEDED:
+            raise UsageError(f"no log is without {name}", hint=f"every log has: {', '.join(NEEDED)}")
+        elif name in schema.EXCHANGE.names:
+            columns.add(name)
+        elif name != "registry":
+            known = ", ".join(one for one in schema.EXCHANGE.names if one not in NEEDED)
+            raise UsageError(f"there is no column {name!r} to leave out", hint=f"text, registry, or a column: {known}")
+    return tuple(sorted(columns)), "registry" not in names
+
+
+def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], None]) -> list[Played]:
+    """Every entry of the cast, played, in the order of the cast."""
+    cast = recipe.world.cast
+    homes = [folder / f"{place:04d}" for place in range(len(cast))]
+    played: dict[int, Played] = {}
+    accounts = [one.accounts * recipe.scale for one in cast]
+    # The largest first, campaigns before others, so that nobody waits for one that began late.
+    order = sorted(range(len(cast)), key=lambda k: (cast[k].campaign is None, -accounts[k], k))
+    with ExitStack() as stack:
+        if min(workers, len(cast)) > 1 and sum(accounts) > ALONE:
+            pool = stack.enter_context(
+                ProcessPoolExecutor(min(workers, len(cast)), get_context("spawn"), pa.set_cpu_count, (1,))
+            )
+            waiting: dict[Future[Played], int] = {pool.submit(play, recipe, k, homes[k]): k for k in order}
+            stack.callback(pool.shutdown, cancel_futures=True)
+            done: Iterator[tuple[int, Played]] = ((waiting[one], one.result()) for one in as_completed(waiting))
+        else:
+            done = ((k, play(recipe, k, homes[k])) for k in range(len(cast)))
+        for k, one in done:
+            played[k] = one
+            say(f"{cast[k].called}: {one.n_accounts:,} accounts, {one.shelf.n:,} exchanges")
+    return [played[k] for k in range(len(cast))]
+
+
+def _numbered(recipe: Recipe, entries: list[Played]) -> Iterator[pa.Table]:
+    """The exchanges in pieces in the order of time, with ids, which are drawn last, so that they tell nothing."""
+    for number, piece in enumerate(in_order([one.shelf for one in entries], recipe.world.calendar)):
+        rng = np.random.default_rng([recipe.seed, number, 0xE5])
+        yield piece.append_column(schema.EXCHANGE.field("exchange_id"), random_ids(rng, len(piece), "req_", 20))
+
+
+def _ahead(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same pieces, each made by a thread of its own while the one before is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = thread.submit(next, pieces, None)
+            yield piece
+
+
+def _description(recipe: Recipe, entries: list[Played], written: Written) -> dict[str, Any]:
+    world = recipe.world
+    return {
         "world": world.name,
         "title": world.title,
-        "seed": seed,
-        "scale": scale,
-        "format": format,
+        "seed": recipe.seed,
+        "scale": recipe.scale,
+        "format": "",
         "first_day": str(np.datetime64(world.calendar.start // SECOND, "s").astype("datetime64[D]")),
         "days": world.calendar.days,
         "release": str(np.datetime64(world.calendar.release // SECOND, "s")) + "Z",
@@ -136,165 +212,47 @@ def write_world(
                 "name": cast.called,
                 "population": cast.population,
                 "what": populations()[cast.population].title,
-                "accounts": sizes[cast.called],
-                "exchanges": volumes[cast.called],
+                "accounts": entry.n_accounts,
+                "exchanges": entry.shelf.n,
                 **({"on": cast.on} if cast.on else {}),
                 **({"options": cast.options} if cast.options else {}),
                 **({"dials": cast.dials} if cast.dials else {}),
             }
-            for cast in world.cast
+            for cast, entry in zip(world.cast, entries, strict=True)
         ],
     }
-    (work / MARK).write_bytes(msgspec.json.format(msgspec.json.encode(description)) + b"\n")
-    shutil.rmtree(out, ignore_errors=True)
-    work.rename(out)
-    return written
 
 
-def _play(world: World, cast: Cast, seed: int, scale: float, days: _Days) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """(registry rows, truth of accounts) of a population's parts; its exchanges go to their days."""
-    stage = _stage(world, cast, seed, scale)
-    for accounts, blocks in populations()[cast.population].play(stage):
-        for block in blocks:
-            days.put(block)
-        truth = {
-            "account_id": accounts.account_id,
-            # Accounts that another population opened have its kind.
-            "kind": pa.nulls(len(accounts), pa.string()) if cast.on else accounts.kind,
-            "language": pa.array(LANGUAGES).take(pa.array(accounts.language)),
-            "zone": np.clip(np.round(accounts.zone), -11, 12).astype(np.int64),
-            "vpn": accounts.addresses.through_vpn(),
-            "network": accounts.network,
-            "campaign": accounts.campaign,
-            "role": accounts.role,
-        }
-        yield accounts.registry(), pa.table(truth)
-
-
-def _stage(world: World, cast: Cast, seed: int, scale: float) -> Stage:
-    host = _stage(world, world.entry(cast.on), seed, scale) if cast.on else None
-    n = max(cast.least, round(cast.accounts * scale))
-    return Stage(
-        cast.called,
-        n if host is None else min(n, host.n),
-        seed,
-        world.calendar,
-        AddressPlan(),
-        cast.options,
-        kind=cast.population,
-        dials=cast.dials,
-        targets=cast.campaign.targets if cast.campaign else (),
-        host=host,
+def _write_accounts(out: Path, entries: list[Played], world: World, registry: bool) -> None:
+    """The registry and the truth of accounts, each sorted by account."""
+    if registry:
+        with pq.ParquetWriter(out / "accounts.parquet", schema.ACCOUNT) as file:
+            for bucket in in_buckets([one.registry for one in entries if one.registry]):
+                file.write_table(bucket.sort_by("account_id"))
+    runs: set[tuple[str, str]] = set()
+    with ExitStack() as stack:
+        names = ("accounts", "account_network", "account_campaign")
+        files = {name: stack.enter_context(pq.ParquetWriter(_truth(out, name), _TABLES[name])) for name in names}
+        for bucket in in_buckets([one.known for one in entries]):
+            known = bucket.sort_by([("account_id", "ascending"), ("campaign", "ascending")])
+            member, agent = (known.filter(known[name].is_valid()) for name in ("network", "campaign"))
+            tables = {
+                "accounts": known.filter(known["kind"].is_valid()),
+                "account_network": member.group_by(["account_id", "network"], use_threads=False).aggregate([]),
+                "account_campaign": agent,
+            }
+            for name, table in tables.items():
+                files[name].write_table(table.select(_TABLES[name].names))
+            both = agent.filter(agent["network"].is_valid()).group_by(["campaign", "network"]).aggregate([])
+            runs.update(zip(both["campaign"].to_pylist(), both["network"].to_pylist(), strict=True))
+    campaigns = sorted(
+        (cast.called, cast.campaign.operator, list(cast.campaign.targets)) for cast in world.cast if cast.campaign
     )
+    for name, rows in (("campaigns", campaigns), ("campaign_network", sorted(runs))):
+        columns = list(zip(*rows, strict=True)) or [()] * len(_TABLES[name])
+        arrays = [pa.array(one, kind) for one, kind in zip(columns, _TABLES[name].types, strict=True)]
+        pq.write_table(pa.table(arrays, schema=_TABLES[name]), _truth(out, name))
 
 
-def _write_accounts(out: Path, registry: list[pa.Table], truths: list[pa.Table], world: World) -> None:
-    table = pa.concat_tables(registry).sort_by("account_id")
-    pq.write_table(table.cast(schema.ACCOUNT), out / "accounts.parquet")
-    truth = pa.concat_tables(truths).sort_by([("account_id", "ascending"), ("campaign", "ascending")])
-    member = truth.filter(truth["network"].is_valid())
-    own = truth.filter(truth["kind"].is_valid())
-    agent = truth.filter(truth["campaign"].is_valid())
-    runs = member.filter(member["campaign"].is_valid()).group_by(["campaign", "network"]).aggregate([])
-    played = [(cast.called, cast.campaign) for cast in world.cast]
-    campaigns = [
-        {"campaign": name, "operator": campaign.operator, "targets": list(campaign.targets)}
-        for name, campaign in played
-        if campaign is not None
-    ]
-    tables = {
-        "accounts": own.select(_TABLES["accounts"].names),
-        "account_network": member.group_by(["account_id", "network"], use_threads=False).aggregate([]),
-        "account_campaign": agent.select(["account_id", "campaign", "role"]),
-        "campaigns": pa.Table.from_pylist(campaigns, _TABLES["campaigns"]).sort_by("campaign"),
-        "campaign_network": runs.select(["campaign", "network"]).sort_by(
-            [("campaign", "ascending"), ("network", "ascending")]
-        ),
-    }
-    for name, one in tables.items():
-        pq.write_table(one.cast(_TABLES[name]), out / "truth" / f"{name}.parquet")
-
-
-class _Days:
-    """Blocks put aside by day, uncompressed. n: exchanges so far."""
-
-    def __init__(self, folder: Path, world: World):
-        self._folder, self._start, self._n = folder, world.calendar.start, world.calendar.days
-        self._files: dict[int, pa.ipc.RecordBatchFileWriter] = {}
-        self.n = 0
-
-    def put(self, block: pa.Table) -> None:
-        """Put a block's exchanges to their days; retries after the last midnight stay with the last day."""
-        self.n += len(block)
-        at = block["requested_at"].cast(pa.int64()).to_numpy()
-        day = np.clip((at - self._start) // DAY, 0, self._n - 1)
-        order = np.argsort(day, kind="stable")
-        bounds = np.searchsorted(day[order], np.arange(self._n + 1))
-        block = block.take(pa.array(order)).combine_chunks()
-        for number in range(self._n):
-            if bounds[number + 1] > bounds[number]:
-                if number not in self._files:
-                    self._files[number] = pa.ipc.new_file(str(self._folder / f"{number:05d}.arrow"), BLOCK)
-                self._files[number].write_table(block.slice(bounds[number], bounds[number + 1] - bounds[number]))
-
-    def close(self) -> None:
-        """Finish the files."""
-        for file in self._files.values():
-            file.close()
-
-    def read(self) -> Iterator[pa.Table]:
-        """The days' exchanges, each day sorted by time."""
-        for number in sorted(self._files):
-            with pa.memory_map(str(self._folder / f"{number:05d}.arrow")) as source:
-                table = pa.ipc.open_file(source).read_all()
-                yield table.sort_by([("requested_at", "ascending"), ("account_id", "ascending")]).combine_chunks()
-
-
-class _Logs:
-    """The logs and the exchanges' truth, written day by day."""
-
-    def __init__(self, out: Path, writer: Format | None):
-        self._writer = writer
-        self._truth = pq.ParquetWriter(
-            out / "truth" / "exchanges.parquet",
-            pa.schema([schema.EXCHANGE.field("exchange_id"), *TRUTH]),
-            use_dictionary=["label", "campaign", "population"],
-        )
-        self._parquet = (
-            None
-            if writer
-            else pq.ParquetWriter(out / "logs.parquet", schema.EXCHANGE, compression="zstd", use_dictionary=_REPEATED)
-        )
-        self._lines = (out / "logs.ndjson").open("wb") if writer else None
-
-    def __enter__(self) -> _Logs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for one in (self._truth, self._parquet, self._lines):
-            if one is not None:
-                one.close()
-
-    def write(self, day: pa.Table) -> None:
-        """Write a day."""
-        self._truth.write_table(day.select(["exchange_id", *TRUTH.names]), row_group_size=ROWS)
-        log = day.select(schema.EXCHANGE.names).cast(schema.EXCHANGE)
-        if self._parquet is not None:
-            self._parquet.write_table(log, row_group_size=ROWS)
-        if self._writer is not None and self._writer.write is not None and self._lines is not None:
-            encode = msgspec.json.Encoder().encode
-            for batch in log.to_batches(ROWS):
-                self._lines.writelines(encode(one) + b"\n" for one in self._writer.write(batch.to_pylist()))
-
-
-def _format(name: str) -> Format | None:
-    """The format to write documents of; None for the canonical table as Parquet."""
-    if name == "canonical":
-        return None
-    if name == "canonical-ndjson":
-        return formats()["canonical"]
-    known = {key: one for key, one in formats().items() if one.write is not None}
-    if name not in known:
-        names = ", ".join(sorted({*known, "canonical-ndjson"}))
-        raise UsageError(f"no format {name!r} can be written", hint=f"formats that can be: {names}")
-    return known[name]
+def _truth(out: Path, name: str) -> Path:
+    return out / "truth" / f"{name}.parquet"
