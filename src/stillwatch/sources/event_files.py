@@ -1,14 +1,14 @@
-"""Calls whose parts stand in different files: spans in one, log records with their messages in another.
+"""Exchanges whose parts stand in different files: spans and the log records with their messages, a batch's requests
+and its results.
 
-OpenTelemetry exports traces and logs apart. Files of log records are read first, and what they tell of calls is kept on
-disk, found by call; then the spans take what belongs to them, wherever it stood. What no span took comes out in the
-turn of its own file, which is after those of spans. In memory there are 17 bytes a call at the most.
+Files that tell more of exchanges are read first, and what they tell is kept on disk, found by key; then the exchanges
+take what belongs to them, wherever it stood. What none took comes out in the turn of its own file, which is after those
+of exchanges. In memory there are 17 bytes a record at the most.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import struct
 import tempfile
 from array import array
@@ -26,28 +26,21 @@ from stillwatch.sources.joining import Held, Join, fold, number_of
 from stillwatch.sources.places import Place
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.records import Part, Reader, read_held, read_json
-from stillwatch.sources.registry import Format
+from stillwatch.sources.registry import Format, formats
 from stillwatch.sources.streams import open_place, why_not
-
-FORMAT = "otel"
-"""The format of which the convention has log records."""
 
 RUN_ROWS = 4_000_000
 """Places in the file that are sorted at a time, 16 bytes each."""
 
 UNMARKED = 8
-"""First files without a sign of OpenTelemetry, after which nobody looks at the others where no format is named."""
+"""First files without a sign of such a format, after which nobody looks at the others where no format is named."""
 
-_SPANS = re.compile(
-    rb'"(?:resourceSpans|resource_spans|batches|parent_id|parentSpanId|parent_span_id|attributes\.gen_ai[^"]*)"\s*:'
-)
-_EVENTS = re.compile(rb'"(?:resourceLogs|resource_logs|severity_number|severityNumber)"\s*:')
 _HEADER = struct.Struct("<IQ")
 """Before each record: its size, and its number."""
 
 
 class EventStore:
-    """What log records tell of calls, in a file that nobody else sees and that a killed run leaves nothing of."""
+    """What some files tell of exchanges in others, on disk, where nobody else sees it and a kill leaves nothing."""
 
     def __init__(self, run_rows: int = RUN_ROWS) -> None:
         self._run_rows = run_rows
@@ -90,8 +83,11 @@ class EventStore:
             raise _cannot(error) from None
         self._end_run()
 
-    def take(self, key: str | None) -> Held | None:
-        """All that was kept of a call, as one; None where there is nothing.   Cost: a search in each run."""
+    def take(self, key: str | None, scope: str = "") -> Held | None:
+        """All that was kept of a key, as one; None where there is nothing, or nobody knows which of several is meant.
+
+        Where several scopes know the key, the same one counts.   Cost: a search in each run.
+        """
         wanted = number_of(key)
         if wanted is None:
             return None
@@ -100,13 +96,12 @@ class EventStore:
             for keys, places in self._runs
             for offset in places[np.searchsorted(keys, wanted) : np.searchsorted(keys, wanted, "right")]
         ]
-        found = []
-        for offset in sorted(offsets):
-            number, held = self._read(offset)
-            if held.key == key:
-                self._taken[number] = 1
-                found.append(held)
-        return fold(found)
+        found = [(number, held) for number, held in map(self._read, sorted(offsets)) if held.key == key]
+        if len({held.scope for _, held in found}) > 1:
+            found = [(number, held) for number, held in found if held.scope == scope]
+        for number, _ in found:
+            self._taken[number] = 1
+        return fold([held for _, held in found])
 
     def rest(self, begin: tuple[int, int], end: tuple[int, int]) -> Iterator[Held]:
         """What nobody took between two marks, parts of one call as one, in order."""
@@ -116,7 +111,7 @@ class EventStore:
             if not self._taken[number]:
                 _, held = self._read(offset)
                 self._taken[number] = 1
-                whole = held if held.key is None else self.take(held.key)
+                whole = held if held.key is None else self.take(held.key, held.scope)
                 if whole is not None:
                     yield whole
             offset += _HEADER.size + size
@@ -144,9 +139,10 @@ class EventStore:
 
 @dataclass(slots=True)
 class _Aside:
-    """One file of log records that was read beforehand."""
+    """One file that was read beforehand."""
 
     reader: Reader
+    store: EventStore
     said: list[str]
     begin: tuple[int, int]
     end: tuple[int, int]
@@ -154,18 +150,18 @@ class _Aside:
 
 @dataclass(slots=True)
 class EventFiles:
-    """The files of log records that were read beforehand, and what they told. Without any it holds nothing."""
+    """The files that were read beforehand, and what they told, by format. Without any it holds nothing."""
 
-    store: EventStore | None = None
+    stores: dict[str, EventStore] = field(default_factory=dict)
     _aside: dict[Place, _Aside] = field(default_factory=dict)
 
     def holds(self, place: Place) -> bool:
         """Whether a place was read beforehand."""
         return place in self._aside
 
-    def join(self) -> Join:
-        """A join whose spans take what was gathered."""
-        return Join(gathered=None if self.store is None else self.store.take)
+    def joins(self) -> dict[str, Join]:
+        """Joins by format whose exchanges take what was kept."""
+        return {name: Join(gathered=store.take) for name, store in self.stores.items()}
 
     def read_rest(
         self,
@@ -175,54 +171,53 @@ class EventFiles:
         settle: Callable[[Format, bool], None],
         joins: dict[str, Join],
     ) -> Iterator[Part]:
-        """What no span took of a place; what was said and put aside when it was read is said and put aside now."""
+        """What no exchange took of a place; what was said and put aside when it was read is said and put aside now."""
         aside = self._aside[place]
         reader = replace(aside.reader, quarantine=quarantine, say=say, settle=settle, joins=joins, gather=None)
-        if self.store is None or reader.fmt is None:
-            return
-        settle(reader.fmt, False)
+        if reader.fmt is not None:
+            settle(reader.fmt, False)
         for sentence in aside.said:
             say(sentence)
         quarantine.restore(aside.reader.quarantine.table())
-        yield from read_held(reader, self.store.rest(aside.begin, aside.end))
+        yield from read_held(reader, aside.store.rest(aside.begin, aside.end))
         reader.finish()
 
     def close(self) -> None:
         """Give the disk's space back."""
-        if self.store is not None:
-            self.store.close()
+        for store in self.stores.values():
+            store.close()
 
 
 def read_event_files(places: Sequence[Place], fmt: Format | None, key: bytes, quarantine: Quarantine) -> EventFiles:
-    """What the files of log records among some places tell of calls, where there are files of spans beside them.
+    """What files among some places tell of exchanges, where files of those exchanges stand beside them.
 
     quarantine: whose rules hold; nothing is added to it before `read_rest`.
     Raises: OutputError where the disk does not take it.   Cost: a look into each file, and reading those once.
     """
     files = EventFiles()
-    events = _event_places(places, fmt)
-    if not events:
-        return files
-    files.store = store = EventStore()
-    for place in events:
-        aside = _read(place, fmt, key, quarantine.another(), store)
-        if aside is not None:
-            files._aside[place] = aside
-    store.settle()
+    for name, told in _sides(places, fmt).items():
+        files.stores[name] = store = EventStore()
+        for place in told:
+            aside = _read(place, name, fmt, key, quarantine.another(), store)
+            if aside is not None:
+                files._aside[place] = aside
+        store.settle()
     return files
 
 
-def _read(place: Place, fmt: Format | None, key: bytes, quarantine: Quarantine, store: EventStore) -> _Aside | None:
+def _read(
+    place: Place, name: str, fmt: Format | None, key: bytes, quarantine: Quarantine, store: EventStore
+) -> _Aside | None:
     """A file whose rows are in the store now; None where it is of another format, which is read in its turn."""
     said: list[str] = []
 
     def settle(chosen: Format, guessed: bool) -> None:
         if guessed:
             said.append(f"{place.name}: read as {chosen.name} ({chosen.title})")
-        if chosen.name == FORMAT:
+        if chosen.name == name:
             reader.gather = store.add
 
-    reader = Reader(place, fmt, key, quarantine, said.append, settle, {FORMAT: Join(whole=False)})
+    reader = Reader(place, fmt, key, quarantine, said.append, settle, {name: Join(whole=False)})
     begin = store.mark()
     try:
         opened = open_place(place)
@@ -235,37 +230,41 @@ def _read(place: Place, fmt: Format | None, key: bytes, quarantine: Quarantine, 
                 return None
     finally:
         opened.close()
-    return None if reader.gather is None else _Aside(reader, said, begin, store.mark())
+    return None if reader.gather is None else _Aside(reader, store, said, begin, store.mark())
 
 
-def _event_places(places: Sequence[Place], fmt: Format | None) -> list[Place]:
-    """Files that begin with log records, where others begin with spans; else none."""
-    if len(places) < 2 or (fmt is not None and fmt.name != FORMAT):
-        return []
-    kinds: list[str] = []
-    for place in places:
-        kinds.append(_kind(place))
-        if fmt is None and len(kinds) >= UNMARKED and not any(kinds):
-            return []
-    return [place for place, kind in zip(places, kinds, strict=True) if kind == "events"] if "spans" in kinds else []
+def _sides(places: Sequence[Place], fmt: Format | None) -> dict[str, list[Place]]:
+    """Files that tell more of exchanges, by format, where others hold such exchanges."""
+    known = [one for one in (formats().values() if fmt is None else [fmt]) if one.apart is not None]
+    if len(places) < 2 or not known:
+        return {}
+    sides: dict[str, dict[str, list[Place]]] = {}
+    for looked_at, place in enumerate(places):
+        if fmt is None and looked_at >= UNMARKED and not sides:
+            return {}
+        head, columns = _beginning(place)
+        for one in known:
+            side = one.apart(head) if head and one.apart is not None else ""
+            if columns and one.name == "otel" and {"trace_id", "context.trace_id", "traceId"} & set(columns):
+                side = "whole"
+            if side:
+                sides.setdefault(one.name, {"whole": [], "more": []})[side].append(place)
+                break
+    return {name: found["more"] for name, found in sides.items() if found["more"] and found["whole"]}
 
 
-def _kind(place: Place) -> str:
-    """`spans` or `events`, by what a file begins with; empty for anything else."""
+def _beginning(place: Place) -> tuple[bytes, Iterable[str]]:
+    """The first bytes of a file of JSON, or the columns of one of Parquet; nothing of anything else."""
     if place.kind not in ("file", "s3"):
-        return ""
+        return b"", ()
     try:
         opened = open_place(place)
     except OSError:
-        return ""
+        return b"", ()
     try:
         if opened.file is not None:
-            names = _columns(opened.file)
-            return "spans" if {"trace_id", "context.trace_id", "traceId"} & set(names) else ""
-        if opened.kind != "json" or opened.stream is None:
-            return ""
-        head = opened.stream.head
-        return "spans" if _SPANS.search(head) else "events" if _EVENTS.search(head) else ""
+            return b"", _columns(opened.file)
+        return (opened.stream.head if opened.kind == "json" and opened.stream is not None else b""), ()
     finally:
         opened.close()
 
@@ -289,7 +288,7 @@ def _on_disk(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _cannot(error: OSError) -> OutputError:
     return OutputError(
-        f"what log records say of calls cannot be kept on disk: {why_not(error)}",
+        f"what files tell of exchanges in others cannot be kept on disk: {why_not(error)}",
         source=tempfile.gettempdir(),
         hint="make room there, or name another folder with TMPDIR",
     )

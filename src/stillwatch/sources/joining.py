@@ -32,6 +32,7 @@ class Link:
     key: what the row is about; rows of one key and different parts are one exchange.  part: which part it is.
     above: key of the record whose facts hold for this one too.  facts_only: the row is no exchange, it tells facts.
     piece: the row is but a piece of an exchange: the same part again is left out, and is no second exchange.
+    local: the key may mean another exchange in files that do not belong to this one.
     otherwise: columns that are used where no part has them.
     """
 
@@ -40,12 +41,16 @@ class Link:
     above: str | None = None
     facts_only: bool = False
     piece: bool = False
+    local: bool = False
     otherwise: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Held:
-    """A row with the place where its first part stands. raw: what that looked like."""
+    """A row with the place where its first part stands. raw: what that looked like.
+
+    scope: what files that belong together have in common, where a key may mean another exchange in others.
+    """
 
     row: dict[str, Any]
     line: int
@@ -55,13 +60,14 @@ class Held:
     above: str | None = None
     parts: set[str] = field(default_factory=set)
     otherwise: dict[str, Any] = field(default_factory=dict)
+    scope: str = ""
 
 
 class Join:
     """Puts parts together. One for all logs of a format in a run, emptied at the end of each place.
 
-    gathered: gives what other places tell of a call.  whole: whether rows come out finished; else as their parts were,
-    for `finish` at another time.
+    gathered: gives what other places tell of a key, in a scope.  whole: whether rows come out finished; else as their
+    parts were, for `finish` at another time.  `scope` is that of the rows that are fed.
     """
 
     def __init__(
@@ -70,10 +76,11 @@ class Join:
         window_bytes: int = WINDOW_BYTES,
         remembered: int = REMEMBERED,
         *,
-        gathered: Callable[[str | None], Held | None] | None = None,
+        gathered: Callable[[str | None, str], Held | None] | None = None,
         whole: bool = True,
     ) -> None:
         self._gathered, self._whole = gathered, whole
+        self.scope = ""
         self._window_rows, self._window_bytes, self._remembered = window_rows, window_bytes, remembered
         self._held: deque[Held] = deque()
         self._by_key: dict[str, Held] = {}
@@ -90,7 +97,8 @@ class Join:
         if link.facts_only:
             return
         known = None if link.key is None else self._by_key.get(link.key)
-        held = Held(row, line, raw, size, link.key, link.above, {link.part}, dict(link.otherwise))
+        scope = self.scope if link.local else ""
+        held = Held(row, line, raw, size, link.key, link.above, {link.part}, dict(link.otherwise), scope)
         if known is not None and link.part not in known.parts:
             _merge(known, held)
             self._n_bytes += size
@@ -127,7 +135,7 @@ class Join:
             del self._by_key[held.key]
         if not self._whole:
             return held
-        elsewhere = None if self._gathered is None else self._gathered(held.key)
+        elsewhere = None if self._gathered is None else self._gathered(held.key, held.scope)
         if elsewhere is not None and not elsewhere.parts <= held.parts:
             _merge(held, elsewhere)
         return self.finish(held)

@@ -12,6 +12,7 @@ from typing import Any
 
 from stillwatch.errors import BadRecord
 from stillwatch.sources import streamed
+from stillwatch.sources.documents import decode
 from stillwatch.sources.envelope import (
     WRAPPER_FILLS,
     Envelope,
@@ -24,6 +25,7 @@ from stillwatch.sources.envelope import (
     wrap,
     wrapper_columns,
 )
+from stillwatch.sources.joining import Link
 from stillwatch.sources.messages import as_messages, opaque_blocks, rebuild_messages, stand_in, text_of, tool_names
 from stillwatch.sources.registry import Document, Format, Row, register
 
@@ -48,6 +50,12 @@ ERRORS = {
 }
 """Type or code of an error -> its HTTP status."""
 
+NO_TIME = "lacks a time: log a timestamp beside request and response"
+NO_ACCOUNT = "names no account: log an account_id, an api_key_id, or the openai-organization header"
+NO_RESULT = "is a request of a batch whose result is in none of these files: name the batch's results too"
+
+_OF_RESULTS = ("exchange_id", "requested_at", "status")
+_LOOKED_AT = 4096
 _FINISHED = {"completed": "stop", "max_output_tokens": "length"}
 _LEFT_OUT = {"item_reference", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "compaction"}
 _ITEMS = {
@@ -68,9 +76,11 @@ def parse(document: Document) -> Iterator[Row]:
     envelope = open_envelope(document, MARKS)
     request = envelope.request
     answer = _answer(envelope.response)
+    custom_id = document.get("custom_id")
+    in_batch = isinstance(custom_id, str) and bool(custom_id) and not (request and answer)
     if _others(envelope, answer) and not _is_answer(answer):
         raise BadRecord("is no exchange with OpenAI's API")
-    if not request and not answer:
+    if not request and not answer and not (in_batch and envelope.fields.get("error")):
         raise BadRecord("holds neither a request nor a response")
     row = wrapper_columns(envelope)
     row["exchange_id"] = exchange_id(envelope, answer.get("id"))
@@ -83,10 +93,10 @@ def parse(document: Document) -> Iterator[Row]:
     row["account_id"] = (
         own or row["api_key_id"] or envelope.headers.get("openai-project") or row["org_id"] or row["end_user_id"]
     )
-    if row["requested_at"] is None:
-        raise BadRecord("lacks a time: log a timestamp beside request and response")
-    if row["account_id"] is None:
-        raise BadRecord("names no account: log an account_id, an api_key_id, or the openai-organization header")
+    if row["requested_at"] is None and not in_batch:
+        raise BadRecord(NO_TIME)
+    if row["account_id"] is None and not in_batch:
+        raise BadRecord(NO_ACCOUNT)
     row["model"] = request.get("model") or answer.get("model")
     conversation = request.get("conversation") or answer.get("conversation")
     if row["session_id"] is None and conversation:
@@ -99,7 +109,32 @@ def parse(document: Document) -> Iterator[Row]:
     _fill_answer(row, answer)
     error = answer.get("error") or envelope.fields.get("error")
     row["status"] = status(envelope, error, ERRORS, bool(answer) and not error)
-    yield row
+    yield _of_batch(row, str(custom_id), bool(request)) if in_batch else row
+
+
+def side(head: bytes) -> str:
+    """Whether a file begins with a batch's results, or with its requests, whose results may stand in another file."""
+    first = head.split(b"\n", 1)[0]
+    if b'"custom_id"' not in first:
+        return ""
+    try:
+        line = decode(first)
+    except ValueError:
+        # Longer than what is looked at: a request, of which the body comes last.
+        return "more" if b'"method"' in first[:_LOOKED_AT] else ""
+    if not isinstance(line, dict) or "custom_id" not in line:
+        return ""
+    return "whole" if {"response", "result", "error"} & set(line) else "more" if {"body", "params"} & set(line) else ""
+
+
+def _of_batch(row: Row, custom_id: str, asks: bool) -> Row:
+    """A line of one of a batch's two files, which are joined by `custom_id`; ids are a batch's own."""
+    if asks:
+        # The line has no id but this, which the result's would have to give way to.
+        row = {name: value for name, value in row.items() if value not in (None, []) and name not in _OF_RESULTS}
+        return {**row, "link": Link(custom_id, "request", local=True, otherwise={"fault": NO_RESULT})}
+    row = {name: value for name, value in row.items() if value not in (None, [])}
+    return {**row, "fault": "", "no_account": NO_ACCOUNT, "link": Link(custom_id, "result", local=True)}
 
 
 def sniff(document: Document) -> float:
@@ -173,6 +208,8 @@ def _item(item: dict[str, Any]) -> dict[str, Any] | None:
 def _sureness(document: Document) -> float:
     if "startTime" in document or "schemaType" in document:
         return 0.0
+    if "custom_id" in document and str(document.get("id")).startswith("batch_req_"):
+        return 0.95
     envelope = open_envelope(document, MARKS)
     answer = _answer(envelope.response)
     if _is_answer(answer):
@@ -375,5 +412,7 @@ OPENAI = register(
         parse=parse,
         sniff=sniff,
         write=write,
+        joined=True,
+        apart=side,
     )
 )

@@ -102,6 +102,10 @@ NO_SPAN = (
     "is the event of a call whose span, which names the account, is neither near it nor in another file: export both"
 )
 
+_SPANS = re.compile(
+    rb'"(?:resourceSpans|resource_spans|batches|parent_id|parentSpanId|parent_span_id|attributes\.gen_ai[^"]*)"\s*:'
+)
+_EVENTS = re.compile(rb'"(?:resourceLogs|resource_logs|severity_number|severityNumber)"\s*:')
 _AROUND = frozenset(("workflow", "task", "agent", "tool"))
 
 
@@ -137,6 +141,11 @@ def sureness(document: Document, of_record: Callable[[Record], float | None]) ->
     if own:
         return max(own) * len(own) / (len(own) + others)
     return 0.5 if told and not others else 0.0
+
+
+def side(head: bytes) -> str:
+    """Whether a file begins with spans, or with log records, whose spans may stand in another file."""
+    return "whole" if _SPANS.search(head) else "more" if _EVENTS.search(head) else ""
 
 
 def is_call(attributes: Attributes) -> bool:
@@ -376,5 +385,6 @@ OTEL = register(
         write=write,
         split=split,
         joined=True,
+        apart=side,
     )
 )

@@ -24,6 +24,7 @@ _OWN_FILES = {"world.json", "scan.json", "run.json", "findings.json", "DEPRECATI
 """Ours, and the note to people that Langfuse puts beside its exports."""
 _GLOB = set("*?[")
 _TABLE = re.compile(r"(?:^|(?<=[/._-]))(traces|observations)(?=$|[/._-])")
+_SIDES = re.compile(r"(?<![a-z])(?:in|out|input|output|request|response|result|error)s?(?![a-z])", re.IGNORECASE)
 _LARGE_BODIES = re.compile(
     r"(?:^|/)BedrockModelInvocationLogs/(?:.*/)?data/[^/]+$|(?:^|/)data/[0-9a-f]{8}-[0-9a-f-]{27}_(?:in|out)put\.json"
 )
@@ -84,6 +85,11 @@ def registry_beside(logs: Sequence[str]) -> Path | None:
             if os.path.isfile(folder / "world.json") and os.path.isfile(folder / "accounts.parquet"):  # noqa: PTH113
                 return folder / "accounts.parquet"
     return None
+
+
+def scope_of(place: Place) -> str:
+    """What a file's name has in common with those that belong to it: all but which side of requests it holds."""
+    return _SIDES.sub("*", place.path)
 
 
 def s3_filesystem() -> S3FileSystem:

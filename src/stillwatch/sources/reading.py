@@ -18,7 +18,6 @@ from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.address_database import AddressDatabase
-from stillwatch.sources.event_files import FORMAT as TOLD_APART
 from stillwatch.sources.event_files import EventFiles, read_event_files
 from stillwatch.sources.guess import format_named
 from stillwatch.sources.joining import Join
@@ -119,9 +118,9 @@ def read_logs(
     start = resume or Resume()
     anchors = Anchors(start, quarantine, private=options.pseudonymise is not None)
     with closing(read_event_files(places, fmt, options.key, quarantine)) as events:
-        if events.store is not None:
-            # What spans took from other files is not known in a later run: that begins at the beginning.
-            anchors.joins[TOLD_APART] = events.join()
+        if events.stores:
+            # What exchanges took from other files is not known in a later run: that begins at the beginning.
+            anchors.joins.update(events.joins())
             places = [
                 *(one for one in places if not events.holds(one)),
                 *(one for one in places if events.holds(one)),
@@ -133,7 +132,7 @@ def read_logs(
                 sources.formats[number] = start.formats[number]
                 return
             begin = start.anchor.point if number == start.anchor.source else None
-            if resume is not None and begin is None and events.store is None:
+            if resume is not None and begin is None and not events.stores:
                 anchors.pass_start(number)
             yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, begin, events)
 

@@ -21,7 +21,7 @@ from stillwatch.sources.guess import DOCUMENTS, foreign_format, guess_format, is
 from stillwatch.sources.joining import Held, Join
 from stillwatch.sources.large_bodies import Bodies, ahead
 from stillwatch.sources.messages import complete
-from stillwatch.sources.places import Place
+from stillwatch.sources.places import Place, scope_of
 from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
 from stillwatch.sources.registry import Format, formats
 from stillwatch.sources.resuming import Point
@@ -258,6 +258,8 @@ class _Collector:
         self._raws: list[bytes] = []
         self._n_bytes = 0
         self._join = reader.joins.setdefault(self._fmt.name, Join()) if self._fmt.joined else None
+        if self._join is not None:
+            self._join.scope = scope_of(reader.place)
         self._hold = reader.gather or self._complete
 
     def add(self, piece: Piece, document: dict[str, Any]) -> None:
@@ -305,7 +307,7 @@ class _Collector:
         if more and not row.get("messages"):
             row["messages"] = more
         try:
-            reason = row.pop("fault", None)
+            reason = row.pop("fault", None) or None
             nobody, named_by = row.pop("no_account", None), row.pop("account_from", None)
             if reason is None and row.get("account_id") is None:
                 reason = nobody

@@ -39,6 +39,8 @@ class Format:
     split: the bytes of a document that holds many records -> documents of one record each, not yet decoded, so that
     one bad record costs no other and a long document little memory; None where it holds just one, or is broken.
     joined: whether rows carry a `link`: exchanges whose parts stand in several records.
+    apart: by the first bytes of a file whether it holds exchanges (`whole`), tells more of exchanges in other files
+    (`more`), or neither (empty); None where each file stands for itself. Needs `joined`.
     fetch: puts into a decoded document what it says stands in a file of its own, by a function that reads such a file
     by its address and raises OSError; None where all stands in the document.
     """
@@ -52,6 +54,7 @@ class Format:
     write: Callable[[Iterable[Row]], Iterator[Document]] | None = None
     split: Callable[[bytes], Iterator[bytes] | None] | None = None
     joined: bool = False
+    apart: Callable[[bytes], str] | None = None
     fetch: Callable[[Document, Callable[[str], bytes]], None] | None = None
 
 

@@ -177,8 +177,8 @@ def test_other_logs_are_not_looked_into(tmp_path: Path, monkeypatch: pytest.Monk
     for i in range(20):
         write_lines(tmp_path / f"{i:02}.ndjson", exchanges(1, i))
     looked = []
-    real = event_files._kind
-    monkeypatch.setattr(event_files, "_kind", lambda place: looked.append(place) or real(place))
+    real = event_files._beginning
+    monkeypatch.setattr(event_files, "_beginning", lambda place: looked.append(place) or real(place))
     assert read(tmp_path).table.num_rows == 20
     assert len(looked) == event_files.UNMARKED
 
