@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch import schema
 from stillwatch.evaluate.reading import OWN, Truth
 
 Ints = npt.NDArray[np.int64]
@@ -28,34 +29,34 @@ KEPT = 3
 
 _REGISTRY = ("payment_id", "email_domain", "org_id", "plan")
 
-_SHOWN: dict[str, str] = {
-    "address prefix": "regexp_replace(ip, '[.:][^.:]*$', '')",
-    "address": "ip",
-    "network": "asn::varchar",
-    "client": "client",
-    "client fingerprint": "client_fingerprint",
-    "sdk": "sdk",
-    "platform": "platform",
-    "model": "model",
-    "system prompt": "system_prompt",
-    "tools": "array_to_string(tools, ' ')",
-    "history": "history_digest",
-    "reasoning block": "reasoning_in[1]",
-    "whole prompt": "prompt",
-    "limit of tokens": "max_tokens::varchar",
-    "temperature": "temperature::varchar",
-    "turns": "least(turns, 20)::varchar",
-    "tokens in": "round(2 * log2(input_tokens + 1))::varchar",
-    "tokens out": "round(2 * log2(output_tokens + 1))::varchar",
-    "reasoning tokens": "round(2 * log2(reasoning_tokens + 1))::varchar",
-    "end of answer": "finish_reason",
-    "status": "status::varchar",
-    "hour of the day": "extract(hour from requested_at)::varchar",
-    "quarter of an hour": "(epoch_us(requested_at) // 900000000)::varchar",
-    "session named": "(session_id is null)::varchar",
-    "user named": "(end_user_id is null)::varchar",
+_SHOWN: dict[str, tuple[str, str]] = {
+    "address prefix": ("ip", "regexp_replace(ip, '[.:][^.:]*$', '')"),
+    "address": ("ip", "ip"),
+    "network": ("asn", "asn::varchar"),
+    "client": ("client", "client"),
+    "client fingerprint": ("client_fingerprint", "client_fingerprint"),
+    "sdk": ("sdk", "sdk"),
+    "platform": ("platform", "platform"),
+    "model": ("model", "model"),
+    "system prompt": ("system_prompt", "system_prompt"),
+    "tools": ("tools", "array_to_string(tools, ' ')"),
+    "history": ("history_digest", "history_digest"),
+    "reasoning block": ("reasoning_in", "reasoning_in[1]"),
+    "whole prompt": ("prompt", "prompt"),
+    "limit of tokens": ("max_tokens", "max_tokens::varchar"),
+    "temperature": ("temperature", "temperature::varchar"),
+    "turns": ("turns", "least(turns, 20)::varchar"),
+    "tokens in": ("input_tokens", "round(2 * log2(input_tokens + 1))::varchar"),
+    "tokens out": ("output_tokens", "round(2 * log2(output_tokens + 1))::varchar"),
+    "reasoning tokens": ("reasoning_tokens", "round(2 * log2(reasoning_tokens + 1))::varchar"),
+    "end of answer": ("finish_reason", "finish_reason"),
+    "status": ("status", "status::varchar"),
+    "hour of the day": ("requested_at", "extract(hour from requested_at)::varchar"),
+    "quarter of an hour": ("requested_at", "(epoch_us(requested_at) // 900000000)::varchar"),
+    "session named": ("session_id", "(session_id is null)::varchar"),
+    "user named": ("end_user_id", "(end_user_id is null)::varchar"),
 }
-"""Column -> what of it is one value, as SQL over the canonical log."""
+"""What can be seen -> the column of the canonical log that it needs, and what of it is one value, as SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +97,20 @@ def observed(truth: Truth, most: int = MOST_EXCHANGES) -> Shown | None:
         return None
     picked = _picked(truth, most)
     truth_rows = truth.exchanges.select(["exchange_id", "label", "campaign"])
-    registry = pq.read_table(truth.folder / "accounts.parquet")
+    there = pq.read_schema(logs).names
+    seen = {name: sql for name, (column, sql) in _SHOWN.items() if column in there}
+    book = truth.folder / "accounts.parquet"
+    registry = pq.read_table(book) if book.exists() else schema.ACCOUNT.empty_table()
     with duckdb.connect() as connection:
         connection.execute("set threads = 2; set memory_limit = '2GB'; set timezone = 'UTC'")
         for name, rows in (("picked", picked), ("truth", truth_rows), ("registry", registry)):
             connection.register(name, rows)
-        shown = ", ".join(f'{sql} as "{name}"' for name, sql in _SHOWN.items())
+        shown = ", ".join(f'{sql} as "{name}"' for name, sql in seen.items())
+        text = "prompt" if "prompt" in there else "null::varchar"
         theirs = ", ".join(f'r.{name} as "{name}"' for name in _REGISTRY)
         table = connection.sql(
             f"""
-            with log as (select exchange_id, account_id as account, prompt as text, {shown} from read_parquet(?))
+            with log as (select exchange_id, account_id as account, {text} as text, {shown} from read_parquet(?))
             select log.*, {theirs}, date_trunc('day', r.created_at)::varchar as "day of sign-up",
                 t.label, t.campaign, p.weight
             from log join picked p on p.account_id = log.account
@@ -121,13 +126,13 @@ def observed(truth: Truth, most: int = MOST_EXCHANGES) -> Shown | None:
         account=_codes(table["account"]),
         campaign=np.array(campaign, np.int64),
         weight=table["weight"].to_numpy(),
-        columns=[*_columns(table)],
+        columns=[*_columns(table, list(seen))],
     )
 
 
-def _columns(table: pa.Table) -> Iterator[Column]:
+def _columns(table: pa.Table, seen: list[str]) -> Iterator[Column]:
     rows = np.arange(len(table))
-    for name in (*_SHOWN, *_REGISTRY, "day of sign-up"):
+    for name in (*seen, *_REGISTRY, "day of sign-up"):
         yield Column(name.removesuffix("_id").replace("_", " "), _codes(table[name].fill_null("")), rows)
     account = _codes(table["account"])
     volume = np.round(2 * np.log2(np.bincount(account)))[account].astype(np.int64)

@@ -123,7 +123,10 @@ def _scores_until(world: Path, truth: Truth, so_far: pa.Table, end: datetime) ->
                 f" where requested_at < timestamptz '{end:%Y-%m-%d %H:%M:%S}+00')"
                 f" to {_quoted(folder / 'logs.parquet')} (format parquet)"
             )
-        options = ScanOptions(out=folder / "scan", accounts=str(world / "accounts.parquet"), read=ReadOptions(now=end))
+        registry = world / "accounts.parquet"
+        options = ScanOptions(
+            out=folder / "scan", accounts=str(registry) if registry.exists() else None, read=ReadOptions(now=end)
+        )
         scan([str(folder / "logs.parquet")], options, Progress(quiet=True, live=False))
         return score_tables(read_scan(folder / "scan"), replace(truth, exchanges=so_far))
 

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from evaluated_worlds import exchange, write_world
 
@@ -86,6 +87,17 @@ def test_a_log_of_another_form_has_no_oracle(tmp_path: Path) -> None:
     world = made(tmp_path / "world")
     (world / "logs.parquet").unlink()
     assert possible(read_truth(world)) == []
+
+
+def test_what_a_log_lacks_is_not_looked_at(tmp_path: Path) -> None:
+    """Without texts and registry the client still tells; without the client nothing does."""
+    world = made(tmp_path / "world", client="harvester/1", prompt="write out the reasoning behind this answer")
+    (world / "accounts.parquet").unlink()
+    log = pq.read_table(world / "logs.parquet")
+    pq.write_table(log.drop_columns(["prompt", "system_prompt"]), world / "logs.parquet")
+    assert list(oracle(world).gives_away) == ["client"]
+    pq.write_table(log.drop_columns(["prompt", "client"]), world / "logs.parquet")
+    assert oracle(world).exchange_recall == pytest.approx(0, abs=0.25)
 
 
 def test_of_a_large_world_accounts_are_sampled(tmp_path: Path) -> None:
