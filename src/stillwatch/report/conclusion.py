@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.campaigns.finding import Finding, Findings, TestedGroup
+from stillwatch.campaigns.finding import Finding, Findings
 from stillwatch.report.members import gravest_parts
+from stillwatch.report.near import nearest_clear
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import bits, count, listed, spelled
 
@@ -75,15 +76,15 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
         f"{bits(null.campaign_threshold_bits)} bits; fewer than {null.least_exchanges:,} answers are not put to the "
         "test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
     ]
-    clear = [group for group in findings.tested if group.verdict == "clear"]
-    if clear:
-        best = max(clear, key=lambda group: _nearness(group, summary))
+    nearest = nearest_clear(findings.tested, null, 1)
+    if nearest:
+        best = nearest[0].group
         others = "group was" if len(findings.tested) == 1 else "groups were"
         out.append(
             f"{len(findings.tested):,} {others} tested. The nearest that stayed clear, of "
             f"{count(best.accounts, 'account')} with {count(best.exchanges, 'exchange')}, reached "
-            f"{bits(best.coordination_bits)} bits of coordination and {bits(best.extraction_bits)} of extraction"
-            f"{_why_clear(best, summary)}."
+            f"{bits(best.coordination_bits)} bits of coordination and {bits(best.extraction_bits)} of extraction, and "
+            f"lacks {nearest[0].lacks}."
         )
     elif not findings.tested:
         out.append("No group of accounts shared enough to be worth a test.")
@@ -119,21 +120,6 @@ def _together(group: list[Finding], names: dict[str, str], members: pa.Table) ->
     return (
         f"{called} run through the same accounts: {both:,} of {of:,} carry exchanges of "
         f"{'both' if len(group) == 2 else 'all of them'}. They may be parts of one campaign."
-    )
-
-
-def _why_clear(group: TestedGroup, summary: ScanSummary) -> str:
-    """Why a group stayed clear though it reached what a verdict takes on both axes; else nothing."""
-    null = summary.null
-    if group.coordination_bits < null.coordination_threshold_bits:
-        return ""
-    if group.extraction_bits < null.extraction_threshold_bits:
-        return ""
-    if group.exchanges < null.least_exchanges:
-        return f": both suffice, but fewer than {null.least_exchanges:,} answers are no training set"
-    return (
-        ": both suffice, but an honest explanation covers it, or its accounts do not hide that they belong together, "
-        "or the evidence comes from one family alone"
     )
 
 
@@ -207,8 +193,3 @@ def _distinct(members: pa.Table, findings: list[Finding], roles: tuple[str, ...]
     ids = pa.array([finding.finding_id for finding in findings], pa.string())
     mine = pc.and_(pc.is_in(members["finding_id"], ids), pc.is_in(members["role"], pa.array(roles)))
     return int(pc.count_distinct(members.filter(mine)["account_id"]).as_py())
-
-
-def _nearness(group: TestedGroup, summary: ScanSummary) -> float:
-    need_c, need_e = summary.null.coordination_threshold_bits, summary.null.extraction_threshold_bits
-    return min(group.coordination_bits / max(need_c, 1e-9), 1.0) + min(group.extraction_bits / max(need_e, 1e-9), 1.0)

@@ -19,6 +19,7 @@ from stillwatch.report.graph import shares_graph
 from stillwatch.report.honest import Explained, explained
 from stillwatch.report.members import MAX_ACCOUNTS, MAX_NETWORK_ACCOUNTS, Member, as_csv, by_role
 from stillwatch.report.naming import linked_findings
+from stillwatch.report.near import Near
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import MAX_EXAMPLE, parse_time, shown
 from stillwatch.report.waterfall import Chance, Step, chances, exact_sum, waterfall
@@ -132,6 +133,7 @@ class Page:
     names: dict[str, str]
     axes: Markup | None
     tested: list[tuple[str, int]]
+    near: list[Near]
     columns: list[Column]
     reasons: list[tuple[str, int]]
     n_reasons: int

@@ -22,6 +22,7 @@ from stillwatch.report.calibration import promise_in_words, read_share
 from stillwatch.report.conclusion import conclude
 from stillwatch.report.members import MAX_LISTED, gravest_parts, ordered
 from stillwatch.report.naming import names_of, ranked
+from stillwatch.report.near import nearest_clear
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.view import MAX_QUARANTINE_REASONS, Column, Page, fixed_words, quarantine_reasons, view_finding
 
@@ -98,6 +99,7 @@ def make_page(
         if findings.tested
         else None,
         tested=sorted(Counter(group.verdict for group in findings.tested).items()),
+        near=nearest_clear(findings.tested, summary.null),
         columns=[Column(name, filled) for name, filled in summary.coverage.items()],
         reasons=reasons[:MAX_QUARANTINE_REASONS],
         n_reasons=len(reasons),
