@@ -34,10 +34,14 @@ def talk(
     language: Ints | None = None,
     label: str = "honest",
     end_user: pa.StringArray | None = None,
+    fellows: Ints | None = None,
+    over: float = 0.0,
 ) -> pa.Table:
     """Conversations that begin at given times: what people ask and how they go on, in their languages.
 
     who, start: of each conversation; going_on: chance of one more turn; language: of each conversation.
+    fellows, over: whose account each account's conversations go over to, and how likely at every turn; what the model
+    gave out on one is handed back on the other.
     """
     session, turn, at = rhythm.turns(rng, start, rng.geometric(1 - going_on, len(who)), gap=70)
     # A person has a favourite topic, and talks of others as often.
@@ -51,7 +55,7 @@ def talk(
     )
     limit, temperature = tastes(rng, len(people))
     asked = Asked(
-        who=who[session],
+        who=handed_over(stage, rng, people, who, session, turn, at, fellows, over),
         at=at,
         prompt=prompt,
         out=np.exp(rng.normal(5.3, 0.8, len(session))),
@@ -132,10 +136,12 @@ def work(
     prompt: pa.StringArray | None = None,
     label: str = "honest",
     campaign: str | None = None,
+    fellows: Ints | None = None,
+    over: float = 0.0,
 ) -> pa.Table:
     """Trajectories of agents: a chore, then tool results one after the other, now and then a word of a person.
 
-    who, start, system, tools, prompt: of each trajectory; steps: mean of its length.
+    who, start, system, tools, prompt: of each trajectory; steps: mean of its length.  fellows, over: as for `talk`.
     """
     count = 1 + rng.negative_binomial(2, 2 / (2 + steps - 1), len(who))
     session, turn, at = rhythm.turns(rng, start, np.minimum(count, 60), gap=9)
@@ -153,7 +159,7 @@ def work(
         (results, stage.texts.tool_result(rng, about[results])),
     )
     asked = Asked(
-        who=who[session],
+        who=handed_over(stage, rng, accounts, who, session, turn, at, fellows, over),
         at=at,
         prompt=texts,
         system=system.take(pa.array(session)),
@@ -169,6 +175,34 @@ def work(
         campaign=campaign,
     )
     return exchanges(stage, rng, accounts, asked)
+
+
+def handed_over(
+    stage: Stage,
+    rng: np.random.Generator,
+    accounts: Accounts,
+    who: Ints,
+    session: Ints,
+    turn: Ints,
+    at: Ints,
+    fellows: Ints | None,
+    over: float,
+) -> Ints:
+    """Each exchange's account, where sessions go over to the next of their owner's accounts.
+
+    who: of each session.  fellows: the next account of each; None where sessions stay.  over: chance at every turn.
+    Where the next account is not open, the session's first one goes on.
+    """
+    own = who[session]
+    if fellows is None or not over:
+        return own
+    steps = np.cumsum((turn > 0) & (rng.random(len(turn)) < over))
+    steps = steps - steps[np.arange(len(turn)) - turn]
+    next_ = own
+    for step in range(1, int(steps.max()) + 1 if len(steps) else 0):
+        next_ = np.where(steps >= step, fellows[next_], next_)
+    begin, end = accounts.until(stage.calendar)
+    return np.where((at >= begin[next_]) & (at < end[next_]), next_, own)
 
 
 def settings(

@@ -103,6 +103,12 @@ HONEST = (
     Cast("failover_pairs", 80),
     Cast("trial_abusers", 150),
     Cast("data_makers", 8),
+    Cast("key_owners", 130),
+    Cast("red_teamers", 30),
+    Cast("balanced_gateway", 48),
+    Cast("shared_sessions", 45),
+    Cast("tutorial_readers", 90),
+    Cast("framework_users", 190),
 )
 """Honest traffic, lookalikes included."""
 
