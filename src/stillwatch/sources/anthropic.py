@@ -24,6 +24,7 @@ from stillwatch.sources.envelope import (
     wrapper_columns,
 )
 from stillwatch.sources.messages import (
+    CONVERSATION,
     as_messages,
     calls_of,
     opaque_blocks,
@@ -319,15 +320,7 @@ ANTHROPIC = register(
             "session_id": "the wrapper's session_id, else the session in metadata.user_id",
             "system_prompt": "request.system",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 "request.messages",
             ),
             "tools": "request.tools",

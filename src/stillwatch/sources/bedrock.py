@@ -18,6 +18,7 @@ from stillwatch.sources.chat_templates import prompt_messages
 from stillwatch.sources.documents import decode
 from stillwatch.sources.envelope import decoded, iso_time, without_nulls
 from stillwatch.sources.messages import (
+    CONVERSATION,
     as_messages,
     opaque_blocks,
     rebuild_messages,
@@ -368,15 +369,7 @@ BEDROCK = register(
             "end_user_id": "requestMetadata: end_user_id, user_id or user",
             "system_prompt": "input.inputBodyJson",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 "input.inputBodyJson",
             ),
             "tools": "input.inputBodyJson: toolConfig or tools",

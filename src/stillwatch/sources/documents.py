@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.sources.resuming import Point
+from stillwatch.sources.values import without_half_pairs
 
 BLOCK_BYTES = 8 << 20
 """Read at a time: some thousands of exchanges, so that the work per block outweighs its overhead."""
@@ -286,11 +287,7 @@ def _is_json(data: bytes) -> bool:
 
 def _mend(value: Any) -> Any:
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "replace").decode()
-        return value
+        return without_half_pairs(value)
     if isinstance(value, list):
         return [_mend(item) for item in value]
     if isinstance(value, dict):

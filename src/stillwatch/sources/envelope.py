@@ -197,12 +197,15 @@ def request_time(envelope: Envelope) -> Any:
     return None
 
 
+def sdk_headers(row: Row) -> dict[str, str]:
+    """The headers of the client's SDK that a row's `sdk` was put together from."""
+    pairs = (pair.partition("=") for pair in (row.get("sdk") or "").split("; "))
+    return {name: value for name, equals, value in pairs if equals}
+
+
 def wrap(row: Row, request: dict[str, Any], response: dict[str, Any] | None, headers: dict[str, str]) -> Document:
     """A pair in the wrapper that `docs/formats` recommends."""
-    for pair in (row.get("sdk") or "").split("; "):
-        name, equals, value = pair.partition("=")
-        if equals:
-            headers[name] = value
+    headers |= sdk_headers(row)
     for name, column in (("user-agent", "client"), ("x-ja4", "client_fingerprint")):
         if row.get(column):
             headers[name] = row[column]

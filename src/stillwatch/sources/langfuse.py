@@ -33,7 +33,7 @@ from stillwatch.sources.langfuse_fields import (
     write_metadata,
     write_usage,
 )
-from stillwatch.sources.messages import rebuild_messages
+from stillwatch.sources.messages import CONVERSATION, rebuild_messages
 from stillwatch.sources.registry import Document, Format, Row, register
 
 CUT_CHARACTERS = 200
@@ -305,15 +305,7 @@ LANGFUSE = register(
             "model": "provided_model_name, or model",
             "system_prompt": "input",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 "input",
             ),
             "tools": "tools in input, or tool_definitions",

@@ -13,7 +13,7 @@ from typing import Any
 
 from stillwatch.sources.addresses import clean_address
 from stillwatch.sources.any_chat import unpacked
-from stillwatch.sources.envelope import without_nulls
+from stillwatch.sources.envelope import sdk_headers, without_nulls
 from stillwatch.sources.litellm import EVERYBODY
 from stillwatch.sources.messages import tool_names
 from stillwatch.sources.registry import Row
@@ -278,8 +278,4 @@ def write_metadata(row: Row, account: Any) -> dict[str, Any]:
         "ja4": row.get("client_fingerprint"),
         "provider": row.get("platform"),
     }
-    for pair in (row.get("sdk") or "").split("; "):
-        name, equals, value = pair.partition("=")
-        if equals:
-            named[name] = value
-    return without_nulls(named)
+    return without_nulls(named | sdk_headers(row))

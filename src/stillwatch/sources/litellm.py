@@ -14,6 +14,7 @@ from typing import Any
 
 from stillwatch.errors import BadRecord
 from stillwatch.sources.addresses import clean_address
+from stillwatch.sources.envelope import sdk_headers
 from stillwatch.sources.messages import as_messages, opaque_blocks, rebuild_messages, stand_in, text_of, tool_names
 from stillwatch.sources.registry import Document, Format, Row, register
 from stillwatch.sources.values import microseconds
@@ -245,11 +246,7 @@ def iso(value: Any) -> str:
 
 
 def _headers(row: Row) -> dict[str, str]:
-    headers = {}
-    for pair in (row.get("sdk") or "").split("; "):
-        name, equals, value = pair.partition("=")
-        if equals:
-            headers[name] = value
+    headers = sdk_headers(row)
     if row.get("client_fingerprint"):
         headers["x-ja4"] = row["client_fingerprint"]
     return headers

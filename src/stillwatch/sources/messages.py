@@ -72,6 +72,12 @@ _HOLDERS = (
 )
 
 
+CONVERSATION = (
+    "prompt", "first_user", "prompt_source", "history_digest", "history_length", "message_digests", "turns",
+)  # fmt: skip
+"""Columns that messages fill, whatever the format, beside the system prompt and opaque blocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A normalised message. role: system, user, assistant or tool; calls: (tool, arguments as JSON), in order."""

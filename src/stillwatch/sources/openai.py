@@ -26,7 +26,15 @@ from stillwatch.sources.envelope import (
     wrapper_columns,
 )
 from stillwatch.sources.joining import Link
-from stillwatch.sources.messages import as_messages, opaque_blocks, rebuild_messages, stand_in, text_of, tool_names
+from stillwatch.sources.messages import (
+    CONVERSATION,
+    as_messages,
+    opaque_blocks,
+    rebuild_messages,
+    stand_in,
+    text_of,
+    tool_names,
+)
 from stillwatch.sources.registry import Document, Format, Row, register
 
 MARKS = frozenset(("messages", "input", "instructions", "prompt"))
@@ -373,15 +381,7 @@ OPENAI = register(
             "end_user_id": "request.safety_identifier, else request.user",
             "system_prompt": "request.messages, request.instructions",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 "request.messages, request.input",
             ),
             "tools": "request.tools, request.functions",

@@ -12,13 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from stillwatch.errors import BadRecord
 from stillwatch.sources.any_chat import answered, asked, unpacked
 from stillwatch.sources.flat_keys import items, nest
 from stillwatch.sources.joining import Link
-from stillwatch.sources.messages import opaque_blocks, text_of, tool_names
-from stillwatch.sources.otel import NO_ACCOUNT, all_input, as_parts, is_call, span_of, sureness
-from stillwatch.sources.otlp import Attributes, Record, export, holds_records, records, split
+from stillwatch.sources.messages import CONVERSATION, opaque_blocks, text_of, tool_names
+from stillwatch.sources.otel import NO_ACCOUNT, all_input, as_parts, is_call, rows_of, span_of, sureness
+from stillwatch.sources.otlp import Attributes, Record, export, split
 from stillwatch.sources.registry import Document, Format, Row, register
 from stillwatch.sources.span_identity import (
     IDENTITY_FILLS,
@@ -51,12 +50,7 @@ def parse(document: Document) -> Iterator[Row]:
 
     Raises: BadRecord where it holds no spans.
     """
-    n_records = 0
-    for record in records(document):
-        n_records += 1
-        yield from _rows(record)
-    if not n_records and not holds_records(document) and "resourceMetrics" not in document:
-        raise BadRecord("is no span of OpenInference")
+    return rows_of(document, _rows, "is no span of OpenInference")
 
 
 def sniff(document: Document) -> float:
@@ -331,15 +325,7 @@ OPENINFERENCE = register(
             "model": "llm.request.model_name, model in llm.invocation_parameters, else llm.model_name",
             "system_prompt": "llm.input_messages.N of role system",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 "llm.input_messages.N.message.*, else llm.prompts.N, else input.value",
             ),
             "tools": "llm.tools.N.tool.json_schema, else tools in llm.invocation_parameters",

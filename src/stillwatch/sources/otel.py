@@ -20,7 +20,7 @@ import msgspec
 from stillwatch.errors import BadRecord
 from stillwatch.sources.envelope import decoded
 from stillwatch.sources.joining import Link
-from stillwatch.sources.messages import normalise, opaque_blocks, rebuild_messages, stand_in
+from stillwatch.sources.messages import CONVERSATION, normalise, opaque_blocks, rebuild_messages, stand_in
 from stillwatch.sources.otel_content import DETAILS, event_row, fill_content, has_content, is_content_event
 from stillwatch.sources.otlp import Attributes, Record, export, holds_records, records, split, typed
 from stillwatch.sources.registry import Document, Format, Row, register
@@ -114,12 +114,17 @@ def parse(document: Document) -> Iterator[Row]:
 
     Raises: BadRecord where it holds neither spans nor log records.
     """
+    return rows_of(document, _rows, "is no span and no log record of OpenTelemetry")
+
+
+def rows_of(document: Document, of_record: Callable[[Record], Iterator[Row]], nothing: str) -> Iterator[Row]:
+    """The rows of a document's records; `nothing` is the reason of one that has none, and is no export of metrics."""
     n_records = 0
     for record in records(document):
         n_records += 1
-        yield from _rows(record)
+        yield from of_record(record)
     if not n_records and not holds_records(document) and "resourceMetrics" not in document:
-        raise BadRecord("is no span and no log record of OpenTelemetry")
+        raise BadRecord(nothing)
 
 
 def sniff(document: Document) -> float:
@@ -348,15 +353,7 @@ OTEL = register(
             "model": "gen_ai.request.model, else gen_ai.response.model",
             "system_prompt": "gen_ai.system_instructions, or messages of role system",
             **dict.fromkeys(
-                (
-                    "prompt",
-                    "first_user",
-                    "prompt_source",
-                    "history_digest",
-                    "history_length",
-                    "message_digests",
-                    "turns",
-                ),
+                CONVERSATION,
                 _MESSAGES,
             ),
             "tools": "gen_ai.tool.definitions, before llm.request.functions.N.name",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stillwatch.sources.addresses import clean_address
+from stillwatch.sources.envelope import sdk_headers
 from stillwatch.sources.joining import Link
 from stillwatch.sources.otlp import Attributes, Record
 from stillwatch.sources.registry import Row
@@ -187,10 +188,7 @@ def write_identity(row: Row) -> dict[str, Any]:
         "tls.client.ja4": row.get("client_fingerprint"),
         "http.response.status_code": row.get("status"),
     }
-    for pair in (row.get("sdk") or "").split("; "):
-        name, equals, value = pair.partition("=")
-        if equals:
-            named[f"http.request.header.{name}"] = [value]
+    named |= {f"{_HEADER}{name}": [value] for name, value in sdk_headers(row).items()}
     return {name: value for name, value in named.items() if value is not None}
 
 

@@ -79,6 +79,15 @@ def microseconds(value: Any, name: str = "time") -> int | None:
     raise ValueError(f"{name} is {_kind(value)}, not a time")
 
 
+def without_half_pairs(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
 def units_a_second(value: float) -> int:
     """How many of its unit make a second: 1 for seconds, 1,000 for milliseconds, and so on, told by its size."""
     size = abs(value)
@@ -97,11 +106,7 @@ def _checked(value: int, name: str) -> int:
 
 def _text(value: Any, name: str) -> str | None:
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "replace").decode()
-        return value
+        return without_half_pairs(value)
     if isinstance(value, bytes):
         try:
             return value.decode()
