@@ -23,6 +23,8 @@ def range_(
     without: list[str] | None = None,
     format: str = "canonical",
     dial: list[str] | None = None,
+    corpus: Path | None = None,
+    corpus_half: str | None = None,
     workers: int | None = None,
     list: bool = False,
     quiet: bool = False,
@@ -54,6 +56,11 @@ def range_(
     dial
         An evasion turned up on every campaign of the world, from 0 to 1, such as `paraphrase_request=0.8`; may be given
         several times. docs/range.md lists the dials.
+    corpus
+        Folder of real prompts, or its manifest, of which texts are composed in place of the grammar's. What is read
+        stays on this machine; the logs hold what was composed of it. docs/corpus.md says what a manifest is.
+    corpus_half
+        Which half of the corpus is used: `a`, `b` or `both`. Fit a detector on worlds of one, measure it on the other.
     workers
         Processes that make the traffic; as many as there are cores where it is not given. They change no byte.
     list
@@ -63,6 +70,9 @@ def range_(
     """
     from stillwatch.errors import UsageError
     from stillwatch.traffic_range.evasions import parse_dials
+    from stillwatch.traffic_range.texts.corpus import CorpusTexts
+    from stillwatch.traffic_range.texts.invented import GRAMMAR
+    from stillwatch.traffic_range.texts.source import Texts
     from stillwatch.traffic_range.variants import with_days, with_share
     from stillwatch.traffic_range.worlds import WORLDS, world_named
     from stillwatch.traffic_range.write import write_world
@@ -81,6 +91,12 @@ def range_(
         chosen = with_days(chosen, days)
     if share is not None:
         chosen, notes = with_share(chosen, share), {"share": share}
+    texts: Texts = GRAMMAR
+    if corpus_half is not None and corpus is None:
+        raise UsageError("--corpus-half goes with --corpus", hint="name the corpus, or leave the half out")
+    if corpus is not None:
+        real = CorpusTexts.of(corpus, corpus_half or "both")
+        texts, notes = real, notes | {"corpus": real.about()}
     chosen = chosen.evading(parse_dials(dial or ()))
     folder = Path(world) if out is None else out
 
@@ -98,6 +114,7 @@ def range_(
         without=tuple(name.strip() for names in without or () for name in names.split(",") if name.strip()),
         workers=min(len(os.sched_getaffinity(0)), MOST_WORKERS) if workers is None else workers,
         notes=notes,
+        texts=texts,
         say=say,
     )
     print(f"{folder}: {written.exchanges:,} exchanges of {written.accounts:,} accounts: {chosen.title}")

@@ -20,7 +20,9 @@ from stillwatch.traffic_range.addresses import AddressPlan
 from stillwatch.traffic_range.days import Days, Shelf
 from stillwatch.traffic_range.population import populations
 from stillwatch.traffic_range.stage import Stage
+from stillwatch.traffic_range.texts.invented import GRAMMAR
 from stillwatch.traffic_range.texts.languages import LANGUAGES
+from stillwatch.traffic_range.texts.source import Texts
 from stillwatch.traffic_range.worlds import Cast, World
 
 ACCOUNTS = pa.schema(
@@ -40,13 +42,17 @@ ACCOUNTS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is written of a world. scale: factor on accounts.  sample: share of exchanges.  without: missing columns."""
+    """What is written of a world.
+
+    scale: factor on accounts.  sample: share of exchanges.  without: missing columns.  texts: where they come from.
+    """
 
     world: World
     seed: int
     scale: float = 1.0
     sample: float = 1.0
     without: tuple[str, ...] = ()
+    texts: Texts = GRAMMAR
 
 
 @dataclass(slots=True)
@@ -103,6 +109,7 @@ def stage_of(recipe: Recipe, cast: Cast) -> Stage:
         dials=cast.dials,
         targets=cast.campaign.targets if cast.campaign else (),
         host=host,
+        texts=recipe.texts,
     )
 
 

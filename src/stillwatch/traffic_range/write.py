@@ -30,6 +30,8 @@ from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
 from stillwatch.traffic_range.sink import Logs, format_named
 from stillwatch.traffic_range.stage import SECOND
+from stillwatch.traffic_range.texts.invented import GRAMMAR
+from stillwatch.traffic_range.texts.source import Texts
 from stillwatch.traffic_range.worlds import World
 
 MARK = "world.json"
@@ -83,6 +85,7 @@ def write_world(
     without: tuple[str, ...] = (),
     workers: int = 1,
     notes: dict[str, object] | None = None,
+    texts: Texts = GRAMMAR,
     say: Callable[[str], None] = lambda text: None,
 ) -> Written:
     """Write a world into a folder: logs, `accounts.parquet`, `world.json`, `truth/`. Same seed, same bytes.
@@ -90,7 +93,7 @@ def write_world(
     scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
     without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
     that play populations; more than one only where the main module can be imported again.  notes: what else was asked
-    for, to be told in `world.json`.
+    for, to be told in `world.json`.  texts: where prompts come from.
     Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
     if not scale > 0:
@@ -103,7 +106,7 @@ def write_world(
         raise OutputError("holds files that are no world's", source=str(out), hint="choose an empty or a new folder")
     work = out.parent / f".{out.name}.partial"
     shutil.rmtree(work, ignore_errors=True)
-    recipe = Recipe(world, seed, scale, sample, columns)
+    recipe = Recipe(world, seed, scale, sample, columns, texts)
     try:
         (work / "truth").mkdir(parents=True)
         entries = _play_all(recipe, work / ".days", workers, say)

@@ -9,11 +9,7 @@ from stillwatch.traffic_range.grammar import Grammar, Rule
 from stillwatch.traffic_range.texts import names, topics
 
 RULES: dict[str, Rule] = {
-    "name": names.name,
-    "number": names.number,
-    "amount": names.amount,
-    "code_number": names.code,
-    "year": names.year,
+    **names.RULES,
     "noun": topics.NOUNS,
     "verb": topics.VERBS,
     "quality": topics.QUALITIES,

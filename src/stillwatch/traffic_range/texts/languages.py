@@ -115,8 +115,7 @@ def _grammar(code: str) -> Grammar:
     space = "" if code in {"zh", "ja"} else " "
     return Grammar(
         {
-            "name": names.name,
-            "number": names.number,
+            **names.RULES,
             "opener": _fill(opener),
             "first": _fill(first),
             "second": _fill(second),

@@ -189,10 +189,13 @@ def slots(rng: np.random.Generator, task: Ints, topic: Ints) -> pa.StringArray:
     return by_key({number: of(number) for number in range(len(TASKS))}, task)
 
 
-def own_moulds(rng: np.random.Generator, tasks: Ints, topic: Ints) -> Moulds:
-    """A mould of its own for each task of a list: in the system prompt, or round the slot, as its owner likes it."""
+def own_moulds(rng: np.random.Generator, tasks: Ints, topic: Ints, draw: Draw | None = None) -> Moulds:
+    """A mould of its own for each task of a list: in the system prompt, or round the slot, as its owner likes it.
+
+    draw: makes sentences; the grammar's where it is not given.
+    """
     n = len(tasks)
-    sentences = _sentences(rng, tasks, topic, 3)
+    sentences = _sentences(rng, tasks, topic, 3, draw or drawn)
     return _assemble(rng, tasks, sentences, np.flatnonzero(rng.random(n) < 0.5))
 
 
@@ -205,12 +208,21 @@ MOULD = ("m_role", "m_task", "m_rule", "m_rule", "m_rule", "m_rule", "m_format",
 """The sentences of a family's moulds; `m_task` stands for that of the task."""
 
 
+Draw = Callable[[np.random.Generator, str, Ints, Ints], pa.StringArray]
+"""Makes sentences of moulds by dice: of a rule such as m_role, for each row's task and topic."""
+
+
+def drawn(rng: np.random.Generator, rule: str, tasks: Ints, topic: Ints) -> pa.StringArray:
+    """Sentences of moulds by the grammar."""
+    return _of_tasks(rng, tasks, topic) if rule == "m_task" else MOULDS.expand(rule, rng, len(tasks), topic)
+
+
 @dataclass(frozen=True, slots=True)
 class Drafts:
     """Moulds in the making, one a row, sentence by sentence, so that they can be worded anew.
 
     rules: what each column of sentences is drawn from.  apart: whether a mould stands in the system prompt.
-    bare: and nothing of it in the prompt.
+    bare: and nothing of it in the prompt.  draw: makes sentences.
     """
 
     task: Ints
@@ -219,6 +231,7 @@ class Drafts:
     sentences: tuple[pa.StringArray, ...]
     apart: npt.NDArray[np.bool_]
     bare: npt.NDArray[np.bool_]
+    draw: Draw = drawn
 
     def moulds(self) -> Moulds:
         """The moulds that are made of these sentences, the last two being those next to the slot."""
@@ -239,6 +252,7 @@ class Drafts:
             tuple(one.take(rows) for one in self.sentences),
             self.apart[which],
             self.bare[which],
+            self.draw,
         )
 
     def worded(self, rng: np.random.Generator, share: float) -> Drafts:
@@ -249,8 +263,8 @@ class Drafts:
             old = np.setdiff1d(np.arange(len(column)), new)
             place = np.empty(len(column), np.int64)
             place[np.concatenate([old, new])] = np.arange(len(column))
-            drawn = _drawn(rng, rule, self.task[new], self.topic[new])
-            columns.append(pa.concat_arrays([column.take(pa.array(old)), drawn]).take(pa.array(place)))
+            anew = self.draw(rng, rule, self.task[new], self.topic[new])
+            columns.append(pa.concat_arrays([column.take(pa.array(old)), anew]).take(pa.array(place)))
         return replace(self, sentences=tuple(columns))
 
 
@@ -262,15 +276,16 @@ def drafts(
     redrawn: float = 0.35,
     in_system: bool = False,
     rules: tuple[str, ...] = MOULD,
+    draw: Draw = drawn,
 ) -> Drafts:
     """n variations of one mould: each redraws a share of the first one's sentences and keeps the rest."""
     tasks, topic = np.full(n, TASKS.index(task)), np.full(n, rng.integers(0, 24))
     sentences = []
-    for column in [_drawn(rng, rule, tasks, topic) for rule in rules]:
+    for column in [draw(rng, rule, tasks, topic) for rule in rules]:
         kept = np.where(rng.random(n) < redrawn, np.arange(n), 0)
         sentences.append(column.take(pa.array(kept)))
     apart = np.full(n, in_system)
-    return Drafts(tasks, topic, rules, tuple(sentences), apart, apart & (rng.random(n) < 0.4))
+    return Drafts(tasks, topic, rules, tuple(sentences), apart, apart & (rng.random(n) < 0.4), draw)
 
 
 def all_drafts(parts: Sequence[Drafts]) -> Drafts:
@@ -282,24 +297,20 @@ def all_drafts(parts: Sequence[Drafts]) -> Drafts:
         tuple(pa.concat_arrays(list(columns)) for columns in zip(*(one.sentences for one in parts), strict=True)),
         np.concatenate([one.apart for one in parts]),
         np.concatenate([one.bare for one in parts]),
+        parts[0].draw,
     )
 
 
-def _drawn(rng: np.random.Generator, rule: str, tasks: Ints, topic: Ints) -> pa.StringArray:
-    return _of_tasks(rng, tasks, topic) if rule == "m_task" else MOULDS.expand(rule, rng, len(tasks), topic)
-
-
-def _sentences(rng: np.random.Generator, tasks: Ints, topic: Ints, n_rules: int) -> list[pa.StringArray]:
+def _sentences(rng: np.random.Generator, tasks: Ints, topic: Ints, n_rules: int, draw: Draw) -> list[pa.StringArray]:
     """role, task, rules, format, lead, end: a column each."""
-    n = len(tasks)
-    rules = [MOULDS.expand("m_rule", rng, n, topic) for _ in range(n_rules)]
+    rules = [draw(rng, "m_rule", tasks, topic) for _ in range(n_rules)]
     return [
-        MOULDS.expand("m_role", rng, n, topic),
-        _of_tasks(rng, tasks, topic),
+        draw(rng, "m_role", tasks, topic),
+        draw(rng, "m_task", tasks, topic),
         *rules,
-        MOULDS.expand("m_format", rng, n, topic),
-        MOULDS.expand("m_lead", rng, n, topic),
-        MOULDS.expand("m_end", rng, n, topic),
+        draw(rng, "m_format", tasks, topic),
+        draw(rng, "m_lead", tasks, topic),
+        draw(rng, "m_end", tasks, topic),
     ]
 
 

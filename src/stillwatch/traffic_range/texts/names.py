@@ -31,32 +31,40 @@ def name(rng: np.random.Generator, n: int) -> pa.StringArray:
     return join(_draw(_FIRST, rng, n), _draw(_MIDDLE, rng, n), _draw(_LAST, rng, n))
 
 
-def number(rng: np.random.Generator, n: int) -> pa.StringArray:
+_STEPS = 20_000
+"""Places of a curve from which numbers are drawn."""
+
+
+def _numbers() -> list[str]:
     """Whole numbers from 2 to about 9,999, small ones more often."""
-    return _texts(np.exp(rng.uniform(np.log(2), np.log(9999), n)).astype(np.int64))
+    steps = np.linspace(np.log(2), np.log(9999), _STEPS)
+    return [str(one) for one in np.exp(steps).astype(np.int64).tolist()]
 
 
-def amount(rng: np.random.Generator, n: int) -> pa.StringArray:
-    """Numbers with two decimals."""
-    cents = rng.integers(100, 999_999, n)
-    return join(_texts(cents // 100), pa.repeat(pa.scalar("."), n), _texts(10 + cents % 90))
-
-
-def code(rng: np.random.Generator, n: int) -> pa.StringArray:
-    """Codes of tickets, parts and orders, such as KD-48213."""
-    letters = np.array(list("ABCDEFGHKLMNPRSTUVWXZ"))
-    first, second = (pa.array(letters[rng.integers(0, len(letters), n)]) for _ in range(2))
-    return join(first, second, pa.repeat(pa.scalar("-"), n), _texts(rng.integers(1000, 99999, n)))
-
-
-def year(rng: np.random.Generator, n: int) -> pa.StringArray:
+def _years() -> list[str]:
     """Years from 1650 to 2025, late ones more often."""
-    return _texts(2025 - (rng.random(n) ** 3 * 375).astype(np.int64))
+    return [str(2025 - one) for one in (np.linspace(0, 1, 2000, endpoint=False) ** 3 * 375).astype(np.int64).tolist()]
+
+
+RULES: dict[str, list[str]] = {
+    "name": ["{name_first}{name_middle}{name_last}"],
+    "name_first": _FIRST,
+    "name_middle": _MIDDLE,
+    "name_last": _LAST,
+    "number": _numbers(),
+    # numbers with two decimals
+    "amount": ["{amount_whole}.{amount_cents}"],
+    "amount_whole": [str(one) for one in range(1, 10_000)],
+    "amount_cents": [str(one) for one in range(10, 100)],
+    # codes of tickets, parts and orders, such as KD-48213
+    "code_number": ["{code_letter}{code_letter}-{code_front}{code_digit}{code_digit}"],
+    "code_letter": list("ABCDEFGHKLMNPRSTUVWXZ"),
+    "code_front": [str(one) for one in range(10, 1000)],
+    "code_digit": list("0123456789"),
+    "year": _years(),
+}
+"""The rules of a grammar that make them."""
 
 
 def _draw(words: list[str], rng: np.random.Generator, n: int) -> pa.StringArray:
     return pa.array(words).take(pa.array(rng.integers(0, len(words), n)))
-
-
-def _texts(numbers: np.typing.NDArray[np.int64]) -> pa.StringArray:
-    return pa.array(numbers).cast(pa.string())
