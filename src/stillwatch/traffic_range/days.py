@@ -26,7 +26,8 @@ SLOT = 30_000
 PIECE = 80_000
 """Exchanges that are sorted at once, were they spread evenly; a busy hour holds two or three times as many."""
 
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+SMALL = 1_000_000
+"""Exchanges of an entry that are put aside as they are: about a gigabyte. Of more, a third of the room is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Days:
     _n_waiting: int = 0
     _files: dict[int, pa.ipc.RecordBatchFileWriter] = field(default_factory=dict)
     _batches: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    _expected: float = 0.0
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
@@ -58,7 +60,8 @@ class Days:
         self._waiting.append(block)
         self._n_waiting += len(block)
         self.n += len(block)
-        slots = _slots(max(expected, self.n) / self.calendar.days, SLOT)
+        self._expected = max(expected, self.n)
+        slots = _slots(self._expected / self.calendar.days, SLOT)
         if slots == 1 or self._n_waiting >= GATHERED:
             self._cut(slots)
 
@@ -85,7 +88,8 @@ class Days:
         for number, start, end in zip(found.tolist(), starts.tolist(), ends, strict=True):
             day = number // slots
             if day not in self._files:
-                self._files[day] = pa.ipc.new_file(str(self.folder / f"{day:05d}.arrow"), BLOCK, options=_COMPRESSED)
+                options = pa.ipc.IpcWriteOptions(compression="lz4" if self._expected > SMALL else None)
+                self._files[day] = pa.ipc.new_file(str(self.folder / f"{day:05d}.arrow"), BLOCK, options=options)
                 self._batches[day] = []
             (batch,) = block.slice(start, end - start).to_batches()
             self._files[day].write_batch(batch)

@@ -13,6 +13,7 @@ from stillwatch import schema
 from stillwatch.traffic_range import addresses as places
 from stillwatch.traffic_range import clients
 from stillwatch.traffic_range.accounts import Accounts
+from stillwatch.traffic_range.causes import Cause, failures
 from stillwatch.traffic_range.digests import conversation
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.ids import nulls, only, random_ids
@@ -89,26 +90,28 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
     session = np.arange(n) if asked.session is None else asked.session
     turn = np.zeros(n, np.int64) if asked.turn is None else asked.turn
     from_tool = np.zeros(n, bool) if asked.from_tool is None else asked.from_tool
-    status = _status(rng, stage, asked.at, accounts.version[asked.who])
-    # A failed request is sent again by the program, after a pause; the retry is a row of its own.
-    fails = (status >= 429) & (rng.random(n) < 0.8)
+    status, tries, hammers = _status(rng, stage, accounts, asked)
+    # A failed request is sent again by the program, after a pause; each retry is a row of its own.
     if asked.status is not None:
         decided = asked.status >= 0
-        status, fails = np.where(decided, asked.status, status), fails & ~decided
-    again = np.flatnonzero(fails)
+        status, tries = np.where(decided, asked.status, status), np.where(decided, 0, tries)
+    failed = np.flatnonzero(tries)
+    again = np.repeat(failed, tries[failed])
     row = np.concatenate([np.arange(n), again])
-    pause = (rng.exponential(4.0, len(again)) + 0.5) * SECOND
+    ends = np.cumsum(tries[failed])
+    nth = np.arange(len(again)) - np.repeat(ends - tries[failed], tries[failed])
+    pause = (rng.exponential(np.where(hammers[again], 0.8, 4.0)) + 0.5) * (nth + 1) * SECOND
     at = np.concatenate([asked.at, asked.at[again] + pause.astype(np.int64)])
     # The log's clock is finer than ours: the fraction of the second is anybody's.
     at = at // SECOND * SECOND + rng.integers(0, SECOND, len(at))
-    status = np.concatenate([status, np.where(rng.random(len(again)) < 0.85, 200, status[again])])
+    last = nth == tries[again] - 1
+    status = np.concatenate([status, np.where(last & (rng.random(len(again)) < 0.85), 200, status[again])])
     who, session, turn, from_tool = asked.who[row], session[row], turn[row], from_tool[row]
-    index = pa.array(row)
     n = len(row)
     good = status == 200
 
-    prompt = asked.prompt.take(index)
-    system = nulls(n) if asked.system is None else asked.system.take(index)
+    prompt = _with(asked.prompt, again)
+    system = nulls(n) if asked.system is None else _with(asked.system, again)
     words_in = _lengths(prompt) / 4.0 + _lengths(system) / 4.0 + 12
     before = np.where(turn > 0, turn * rng.uniform(150, 420, n), 0.0)
     into = (words_in + before).astype(np.int64)
@@ -131,7 +134,7 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
     calls = (
         np.zeros(n, bool)
         if asked.tools is None
-        else (rng.random(n) < 0.8) & np.asarray(asked.tools.take(index).is_valid())
+        else (rng.random(n) < 0.8) & np.asarray(_with(asked.tools, again).is_valid())
     )
     finish = np.select([~good, refused, cut, calls], [4, 3, 1, 2], 0)
     reasons = pa.array(["stop", "length", "tool_calls", "content_filter", None]).take(pa.array(finish))
@@ -166,13 +169,13 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "model": pa.array(clients.MODELS).take(pa.array(model)),
         "system_prompt": system,
         "prompt": prompt,
-        "first_user": heads.first_user.take(index),
+        "first_user": _with(heads.first_user, again),
         "prompt_source": pa.array(["human", "tool_result"]).take(pa.array(from_tool.astype(np.int64))),
-        "history_digest": heads.history_digest.take(index),
-        "history_length": heads.before.take(index),
-        "message_digests": heads.message_digests.take(index),
-        "turns": heads.before.take(index),
-        "tools": pa.nulls(n, pa.list_(pa.string())) if asked.tools is None else asked.tools.take(index),
+        "history_digest": _with(heads.history_digest, again),
+        "history_length": _with(heads.before, again),
+        "message_digests": _with(heads.message_digests, again),
+        "turns": _with(heads.before, again),
+        "tools": pa.nulls(n, pa.list_(pa.string())) if asked.tools is None else _with(asked.tools, again),
         "max_tokens": pa.array(np.nan_to_num(limit).astype(np.int64), mask=np.isnan(limit)),
         "temperature": pa.array(np.nan_to_num(temperature), mask=np.isnan(temperature)),
         "input_tokens": pa.array(into),
@@ -181,9 +184,9 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "reasoning_tokens": pa.array(np.where(good, reasoning, 0)),
         "finish_reason": reasons,
         "status": pa.array(status),
-        "response": only(good, pc.if_else(pa.array(refused), no, asked.answer.take(index))),
+        "response": only(good, pc.if_else(pa.array(refused), no, _with(asked.answer, again))),
         "session_id": only(clients.names_sessions(client), session_ids),
-        "end_user_id": nulls(n) if asked.end_user is None else asked.end_user.take(index),
+        "end_user_id": nulls(n) if asked.end_user is None else _with(asked.end_user, again),
         "sdk": clients.sdk_headers(client, version, accounts.build[who]),
         "reasoning_in": handed,
         "reasoning_out": given,
@@ -202,6 +205,13 @@ def _told(truth: str | pa.StringArray | None, row: Ints) -> pa.StringArray:
     return truth.take(pa.array(row))
 
 
+def _with(texts: pa.Array, again: Ints) -> pa.Array:
+    """An array with some of its rows once more at its end: the retries behind everything else."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    return pa.concat_arrays([texts, texts.take(pa.array(again))]) if len(again) else texts
+
+
 def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags) -> tuple[pa.Array, pa.Array]:
     """(reasoning_in, reasoning_out): a block a thinking answer, handed back with the next turn of its conversation.
 
@@ -212,7 +222,7 @@ def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags
     ids = random_ids(dice, n, "", 32)
     given = _alone(ids.take(pa.array(row)), thinks)
     if asked.reasoning_out is not None:
-        given = pc.coalesce(asked.reasoning_out.take(pa.array(row)), given)
+        given = pc.coalesce(_with(asked.reasoning_out, row[n:]), given)
     keeps = dice.random(int(asked.who.max()) + 1 if n else 0)[asked.who] < 0.5
     if asked.from_tool is not None:
         keeps = keeps | asked.from_tool
@@ -221,7 +231,7 @@ def _reasoning(dice: np.random.Generator, asked: Asked, row: Ints, thinks: Flags
     back = _alone(ids.take(pa.array(before)), (turn > 0) & keeps & thinks[:n][before])
     if asked.reasoning_in is not None:
         back = pc.coalesce(asked.reasoning_in, back)
-    return back.take(pa.array(row)), given
+    return _with(back, row[n:]), given
 
 
 def _alone(texts: pa.StringArray, some: Flags) -> pa.Array:
@@ -230,14 +240,13 @@ def _alone(texts: pa.StringArray, some: Flags) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), texts.filter(pa.array(some)), mask=pa.array(~some))
 
 
-def _status(rng: np.random.Generator, stage: Stage, at: Ints, version: Ints) -> Ints:
-    """HTTP statuses: a few failures always, most of them within an outage."""
-    drawn = rng.random(len(at))
-    status = np.select([drawn < 0.004, drawn < 0.007, drawn < 0.010], [429, 500, 400], 200)
-    for begin, end in stage.calendar.outages:
-        inside = (at >= begin) & (at < end + HOUR // 6)
-        status = np.where(inside & (rng.random(len(at)) < 0.7), 529, status)
-    return status.astype(np.int64)
+def _status(rng: np.random.Generator, stage: Stage, accounts: Accounts, asked: Asked) -> tuple[Ints, Ints, Flags]:
+    """(HTTP status, times that it is sent again, whether within seconds): a few failures always, and the calendar's."""
+    drawn = rng.random(len(asked.at))
+    status = np.select([drawn < 0.004, drawn < 0.007, drawn < 0.010], [429, 500, 400], 200).astype(np.int64)
+    outages = tuple(Cause(begin, end + HOUR // 6, 529, 0.7) for begin, end in stage.calendar.outages)
+    client, platform, zone = (one[asked.who] for one in (accounts.client, accounts.platform, accounts.zone))
+    return failures(rng, outages + stage.calendar.causes, asked.at, client, platform, zone, status)
 
 
 def _model(accounts: Accounts, who: Ints, at: Ints, model: Ints | None, rng: np.random.Generator) -> Ints:

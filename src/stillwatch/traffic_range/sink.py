@@ -49,9 +49,12 @@ class Logs:
             if one is not None:
                 one.close()
 
-    def write(self, piece: pa.Table) -> None:
-        """Write the next piece."""
+    def write_truth(self, piece: pa.Table) -> None:
+        """Write the next piece's truth."""
         self._truth.write_table(piece.select(["exchange_id", *TRUTH.names]), row_group_size=ROWS)
+
+    def write(self, piece: pa.Table) -> None:
+        """Write the next piece's logs."""
         log = piece.select(schema.EXCHANGE.names).cast(schema.EXCHANGE)
         if self._parquet is not None:
             self._parquet.write_table(log, row_group_size=ROWS)

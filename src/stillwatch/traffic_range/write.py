@@ -116,7 +116,7 @@ def write_world(
             written.by_population += one.populations
             written.by_label += one.labels
         with Logs(work, writer) as sink:
-            for piece in _ahead(_numbered(recipe, entries)):
+            for piece in _ahead(_numbered(recipe, entries, sink)):
                 sink.write(piece)
                 written.exchanges += len(piece)
         shutil.rmtree(work / ".days")
@@ -180,11 +180,16 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     return [played[k] for k in range(len(cast))]
 
 
-def _numbered(recipe: Recipe, entries: list[Played]) -> Iterator[pa.Table]:
-    """The exchanges in pieces in the order of time, with ids, which are drawn last, so that they tell nothing."""
+def _numbered(recipe: Recipe, entries: list[Played], sink: Logs) -> Iterator[pa.Table]:
+    """The exchanges in pieces in the order of time, with ids, which are drawn last, so that they tell nothing.
+
+    The truth of a piece is written here, before it is given on.
+    """
     for number, piece in enumerate(in_order([one.shelf for one in entries], recipe.world.calendar)):
         rng = np.random.default_rng([recipe.seed, number, 0xE5])
-        yield piece.append_column(schema.EXCHANGE.field("exchange_id"), random_ids(rng, len(piece), "req_", 20))
+        piece = piece.append_column(schema.EXCHANGE.field("exchange_id"), random_ids(rng, len(piece), "req_", 20))
+        sink.write_truth(piece)
+        yield piece
 
 
 def _ahead(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
