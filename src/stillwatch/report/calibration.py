@@ -65,10 +65,10 @@ def _sample(summary: ScanSummary) -> str:
 def _extrapolated(summary: ScanSummary) -> str:
     tail = summary.null.tail.rstrip(".")
     return (
-        f"Extrapolated of the samples' tails: {tail}. Extraction is calibrated as one score, so it says no more "
-        "than its sample either. Coordination is a sum over families of evidence: that so many bits together are as "
-        "rare as they say was not seen in any sample, and rests on the families being independent among honest groups, "
-        "but for what is taken off as overlap."
+        f"Extrapolated of the samples' tails: {tail}. Extraction is calibrated as one score, which says no more than "
+        "its sample shows. Coordination is a sum over families of evidence: that so many bits together are as rare as "
+        "they say was not seen in any sample, and rests on the families being independent among honest groups, but for "
+        "what is taken off as overlap."
     )
 
 
