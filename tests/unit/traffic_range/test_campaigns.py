@@ -132,6 +132,10 @@ def test_owners_go_on_beside_their_stolen_keys(played: Callable[..., Ask]) -> No
     """
     assert ask(shared)[0][0] <= 1
     assert ask("select distinct campaign is null from known where label = 'honest'") == [(True,)]
+    keys = (
+        "select max(n) from (select count(distinct api_key_id) n from known where label = 'driven' group by account_id)"
+    )
+    assert ask(keys) == [(1,)]
 
 
 def test_who_is_framed_is_innocent(played: Callable[..., Ask]) -> None:

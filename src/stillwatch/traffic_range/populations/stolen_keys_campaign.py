@@ -8,29 +8,28 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.traffic_range import clients, rhythm
-from stillwatch.traffic_range.accounts import Accounts, open_accounts
-from stillwatch.traffic_range.conversations import pour
+from stillwatch.traffic_range import clients
+from stillwatch.traffic_range.accounts import Accounts
 from stillwatch.traffic_range.evasions import disguised
 from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.orders import driven, order, tasks
 from stillwatch.traffic_range.population import Campaign, Part, population
+from stillwatch.traffic_range.populations.key_owners import open_owners, owners_work
 from stillwatch.traffic_range.rings import BUILDS, own_programs, parts, requests
 from stillwatch.traffic_range.stage import HOUR, Stage, choose
-from stillwatch.traffic_range.texts.moulds import TASKS
 
 
 @population("stolen_keys_campaign", campaign=Campaign("operator_k", ("reasoning", "grading")))
 def stolen_keys_campaign(stage: Stage) -> Iterator[Part]:
     """Keys of strangers, who go on working by day; from other places and programs one list is worked off on them."""
     rng, n = stage.rng("keys"), stage.n
-    owners = open_accounts(stage, rng, n, kind="key_owners", server=0.9, paid=1.0)
+    owners = open_owners(stage, rng, n)
     owners = owners.but(
         network=pa.repeat(pa.scalar(f"{stage.name.removesuffix('_campaign')}_keys"), n),
         campaign=pa.repeat(pa.scalar(stage.name), n),
         role=pa.repeat(pa.scalar("stolen"), n),
     )
-    thieves = _thieves(stage, owners)
+    thieves, theirs = _thieves(stage, owners), replace(stage, kind="key_owners")
     asked_for = order(stage, tasks(stage), in_system=("grade",))
     per_day = stage.option("per_day", 13.0)
     for (first, owned), (_, stolen) in zip(
@@ -39,14 +38,20 @@ def stolen_keys_campaign(stage: Stage) -> Iterator[Part]:
         strict=True,
     ):
         who, at = requests(stage, first, stolen, per_day, between=(4, 0))
-        yield owned, [driven(stage, first, stolen, who, at, asked_for), _owners(stage, first, owned)]
+        yield (
+            owned,
+            [driven(stage, first, stolen, who, at, asked_for), owners_work(theirs, stage.rng("owners", first), owned)],
+        )
 
 
 def _thieves(stage: Stage, owners: Accounts) -> Accounts:
     """The same accounts and keys from somebody else's addresses, programs and hours, behind their disguises."""
     rng, n, calendar = stage.rng("thieves"), len(owners), stage.calendar
     program = own_programs(rng)[0][rng.integers(0, 2, n)]
+    # Of an owner's keys one is stolen.
+    stolen = np.repeat(np.arange(n) * owners.keys_each, owners.keys_each)
     changed = owners.but(
+        keys=owners.keys.take(pa.array(stolen)),
         addresses=stage.addresses.rented(rng, groups(rng, n, 10), 4),
         client=np.where(rng.random(n) < 0.5, program, rng.choice(clients.SERVERS, n)),
         version=clients.versions(rng, n),
@@ -58,12 +63,3 @@ def _thieves(stage: Stage, owners: Accounts) -> Accounts:
     return disguised(stage, changed).but(
         created=owners.created, payment_id=owners.payment_id, org_id=owners.org_id, verified=owners.verified
     )
-
-
-def _owners(stage: Stage, first: int, owners: Accounts) -> pa.Table:
-    """Owners' own requests, each in moulds of his own."""
-    rng, n = stage.rng("owners", first), len(owners)
-    who, at = rhythm.sessions(rng, stage.calendar, owners, 5.0, hours="office", weekend=0.4, spread=1.2)
-    moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 2 * n), rng.integers(0, 24, 2 * n))
-    which = 2 * who + (rng.random(len(who)) < 0.4)
-    return pour(replace(stage, kind="key_owners"), rng, owners, who, at, moulds, which)
