@@ -12,6 +12,7 @@ from stillwatch import schema
 from stillwatch.traffic_range import addresses as places
 from stillwatch.traffic_range import clients
 from stillwatch.traffic_range.addresses import Addresses
+from stillwatch.traffic_range.causes import updated
 from stillwatch.traffic_range.grammar import Ints, join
 from stillwatch.traffic_range.ids import nulls, only, random_ids
 from stillwatch.traffic_range.stage import DAY, HOUR, Calendar, Stage, choose
@@ -177,7 +178,9 @@ def open_accounts(
         client=client,
         version=clients.versions(rng, n),
         build=choose(rng, [30, 20, 12, 10, 8, 6, 5, 4, 3, 2], n),
-        updates=calendar.start + (rng.random(n) * calendar.days * 1.6 * DAY).astype(np.int64),
+        updates=updated(
+            rng, calendar.updates, client, calendar.start + (rng.random(n) * calendar.days * 1.6 * DAY).astype(np.int64)
+        ),
         platform=choose(rng, [70, 12, 10, 8], n),
         model=model,
         adopts=adoption(rng, calendar, n),

@@ -245,8 +245,8 @@ def _status(rng: np.random.Generator, stage: Stage, accounts: Accounts, asked: A
     drawn = rng.random(len(asked.at))
     status = np.select([drawn < 0.004, drawn < 0.007, drawn < 0.010], [429, 500, 400], 200).astype(np.int64)
     outages = tuple(Cause(begin, end + HOUR // 6, 529, 0.7) for begin, end in stage.calendar.outages)
-    client, platform, zone = (one[asked.who] for one in (accounts.client, accounts.platform, accounts.zone))
-    return failures(rng, outages + stage.calendar.causes, asked.at, client, platform, zone, status)
+    client, platform = accounts.client[asked.who], accounts.platform[asked.who]
+    return failures(rng, outages + stage.calendar.causes, asked.at, client, platform, accounts.zone[asked.who], status)
 
 
 def _model(accounts: Accounts, who: Ints, at: Ints, model: Ints | None, rng: np.random.Generator) -> Ints:

@@ -9,14 +9,12 @@ from hashlib import blake2b
 import numpy as np
 
 from stillwatch.traffic_range.addresses import AddressPlan
+from stillwatch.traffic_range.causes import DAY, HOUR, SECOND, Cause, Update
 from stillwatch.traffic_range.grammar import Ints
 from stillwatch.traffic_range.texts.invented import GRAMMAR
 from stillwatch.traffic_range.texts.source import Texts
 
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
-DAY = 24 * HOUR
-"""Times are microseconds since 1970."""
+__all__ = ["DAY", "HOUR", "SECOND", "Calendar", "Stage", "choose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +22,16 @@ class Calendar:
     """The days of a world, and the causes that move everybody.
 
     start: the first midnight, a Monday.  days: how many.  release: when the new models came out.
-    outages: (from, to) in which most requests failed.
+    outages: (from, to) in which most requests failed.  causes: other spells of failures, each of some requests.
+    updates: new versions of programs.
     """
 
     start: int
     days: int
     release: int
     outages: tuple[tuple[int, int], ...] = ()
+    causes: tuple[Cause, ...] = ()
+    updates: tuple[Update, ...] = ()
 
     @property
     def end(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stillwatch.errors import UsageError
+from stillwatch.traffic_range.causes import ordinary
 from stillwatch.traffic_range.evasions import DIALS
 from stillwatch.traffic_range.population import Campaign, populations
 from stillwatch.traffic_range.stage import DAY, HOUR, Calendar
@@ -74,9 +75,10 @@ class World:
 
 
 def _calendar(days: int, release: float) -> Calendar:
-    """Days from a Monday on, with a release at a moment, and an outage of two hours three days before it."""
+    """Days from a Monday on: a release, an outage of two hours three days before it, and causes as they come always."""
     outage = _MONDAY + int(release - 3) * DAY + 14 * HOUR
-    return Calendar(_MONDAY, days, _MONDAY + int(release * DAY), ((outage, outage + 2 * HOUR),))
+    outages = ((outage, outage + 2 * HOUR),)
+    return Calendar(_MONDAY, days, _MONDAY + int(release * DAY), outages, *ordinary(_MONDAY, days))
 
 
 _THREE_WEEKS = _calendar(21, 11 + 17 / 24)
