@@ -127,12 +127,14 @@ def scan(
 
 def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     """Print what a scan found, for a terminal."""
+    import pyarrow.parquet as pq
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
     from stillwatch.report.naming import names_of, ranked
     from stillwatch.report.text import bits, comes_once, count
+    from stillwatch.sources.quarantine import reasons
 
     console = Console(highlight=False)
     counts = summary["counts"]
@@ -140,6 +142,13 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['quarantined']:,} quarantined"
         f" + {counts['duplicates']:,} duplicates; {count(summary['accounts'], 'account')}"
     )
+    if counts["quarantined"]:
+        found = reasons(pq.read_table(out / "quarantine.parquet", columns=["reason"]))
+        for reason, n in found[:3]:
+            console.print(Padding(Text(f"{n:,} in quarantine: {reason}", style="yellow"), (0, 0, 0, 2)))
+        if len(found) > 3:
+            more = f"{sum(n for _, n in found[3:]):,} for {len(found) - 3:,} other reasons"
+            console.print(Padding(Text(f"{more}: `stillwatch check` lists them", style="yellow"), (0, 0, 0, 2)))
     for note in summary["notes"]:
         console.print(Text(f"• {note}", style="yellow"))
     kinds = Counter(finding.verdict for finding in findings.findings)

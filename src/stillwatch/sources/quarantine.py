@@ -36,6 +36,14 @@ def mask(raw: bytes | str) -> str:
     return text.encode()[:RAW_BYTES].decode("utf-8", "ignore")
 
 
+def reasons(table: pa.Table) -> list[tuple[str, int]]:
+    """Reasons in a quarantine's table, without columns and bytes, and their numbers, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for one in pc.value_counts(table["reason"].combine_chunks()).to_pylist():
+        counts[_PLACE.sub("", one["values"])] += one["counts"]
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Records of a run. read is always kept + quarantined + duplicates."""

@@ -957,6 +957,18 @@ class TestCommand:
         result = json.loads(done.stdout)
         assert (result["kept"], list(result["sources"])) == (400, ["standard input"])
 
+    def test_a_scan_says_why_rows_are_in_quarantine(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Below the counts stand the most frequent reasons, and how many rows the others have."""
+        from stillwatch.cli import run
+
+        bad = b"broken\n" * 5 + b"7\n" * 4 + b"{}\n" * 3 + b"'\n" + lines([exchange(900, model="")] * 2)
+        (tmp_path / "log.ndjson").write_bytes(lines(GOOD[:60]) + bad)
+        assert run(["scan", str(tmp_path / "log.ndjson"), "--out", str(tmp_path / "out")]) == 0
+        shown = capsys.readouterr().out
+        for part in ("6 in quarantine: is no JSON", "4 in quarantine: is no JSON object", "3 in quarantine: lacks"):
+            assert part in shown
+        assert "2 for 1 other reasons" in shown
+
     def test_a_folder_of_which_nothing_can_be_read_says_it_file_by_file(self, tmp_path: Path) -> None:
         """The first files are named with what is wrong with each, and how many more there are."""
         for name, content in (("a.json", "prose"), ("b.json", ""), ("c.parquet", "PAR1xx"), ("d.csv", "x\n")):
