@@ -17,6 +17,10 @@ from stillwatch.traffic_range.texts.source import Texts
 __all__ = ["DAY", "HOUR", "SECOND", "Calendar", "Stage", "choose"]
 
 
+PART = 60_000
+"""Exchanges that are made at once, about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The days of a world, and the causes that move everybody.
@@ -77,8 +81,9 @@ class Stage:
         """How far an evasion is turned up, from 0 to 1."""
         return self.dials.get(name, 0.0)
 
-    def parts(self, size: int = 4000) -> Iterator[tuple[int, int, np.random.Generator]]:
-        """The accounts in parts that fit in memory: (first, number, dice)."""
+    def parts(self, size: int = 4000, *, per_day: float = 0.0) -> Iterator[tuple[int, int, np.random.Generator]]:
+        """The accounts in parts that fit in memory: (first, number, dice). per_day: exchanges of an account, about."""
+        size = max(1, min(size, int(PART / max(per_day * self.calendar.days, 1e-9))))
         for first in range(0, self.n, size):
             yield first, min(size, self.n - first), self.rng("part", first)
 

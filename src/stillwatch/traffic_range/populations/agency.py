@@ -19,7 +19,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("agency")
 def agency(stage: Stage) -> Iterator[Part]:
     """Agencies that run their clients' accounts: one card, one office, the same moulds, other clients' words."""
-    for first, n, rng in stage.parts():
+    for first, n, rng in stage.parts(per_day=4.8):
         house = groups(rng, n, 24)
         n_houses = int(house.max()) + 1
         office = stage.addresses.office(500 + first + house, np.zeros(n, np.int64))

@@ -17,7 +17,7 @@ from stillwatch.traffic_range.stage import Stage
 @population("agent_fleets")
 def agent_fleets(stage: Stage) -> Iterator[Part]:
     """Developers who run agents of their own day and night: long trajectories, own moulds, own tools."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=8.5):
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0, keys_each=2)
         moulds = stage.texts.own_moulds(rng, rng.choice(AGENTIC, n), people.topic)
         tools = pa.array(clients.tool_sets(rng, n, 3, 13), pa.list_(pa.string()))

@@ -17,7 +17,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("app_developers")
 def app_developers(stage: Stage) -> Iterator[Part]:
     """Developers whose applications pour their users' words into moulds of their own; some run by the clock."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=2.3):
         people = open_accounts(stage, rng, n, server=1.0, paid=0.85)
         n_moulds = rng.integers(1, 4, n)
         owner = np.repeat(np.arange(n), n_moulds)

@@ -15,7 +15,7 @@ from stillwatch.traffic_range.stage import Stage
 @population("carrier_crowd")
 def carrier_crowd(stage: Stage) -> Iterator[Part]:
     """People on mobile lines: strangers of a country who leave through the same few addresses."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=0.9):
         country = countries(rng, n)
         lines = stage.addresses.carrier(rng, country)
         people = open_accounts(stage, rng, n, country=country, addresses=lines, paid=0.4)

@@ -22,7 +22,7 @@ def class_of_students(stage: Stage) -> Iterator[Part]:
     """Students who paste the same assignment's questions in the same week, from the campus and from home."""
     task = stage.rng("assignment")
     questions = stage.texts.problem(task, np.full(14, 9))
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=1.2):
         country = np.full(n, 1)
         campus = stage.addresses.campus(rng, 1, country)
         where = mixed([campus, stage.addresses.homes(rng, country)], (rng.random(n) < 0.2).astype(int))

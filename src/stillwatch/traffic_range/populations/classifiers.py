@@ -17,7 +17,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("classifiers")
 def classifiers(stage: Stage) -> Iterator[Part]:
     """Programs that label everything that comes in: one mould, short answers, day and night, in quantity."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=24.0):
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0, keys_each=2)
         task = np.array([TASKS.index(name) for name in ("classify", "extract", "grade")])[
             rng.choice(3, n, p=[0.6, 0.25, 0.15])

@@ -18,7 +18,7 @@ from stillwatch.traffic_range.stage import Stage
 @population("declared_reseller")
 def declared_reseller(stage: Stage) -> Iterator[Part]:
     """A router that resells access in the open: verified, one bill, and its users' ids on every request."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=5.3):
         one = np.zeros(n, np.int64)
         people = open_accounts(
             stage, rng, n, addresses=stage.addresses.rented(rng, one, 6), client=np.full(n, clients.GATEHOUSE), paid=1.0

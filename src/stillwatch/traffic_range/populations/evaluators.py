@@ -27,7 +27,7 @@ def evaluators(stage: Stage) -> Iterator[Part]:
     public = stage.rng("public")
     moulds = stage.texts.public_moulds(public, np.array([TASKS.index(kind) for kind in KINDS]), np.array([9, 8, 5]))
     items = pa.concat_arrays([stage.texts.benchmark(public, TASKS.index(kind), ITEMS) for kind in KINDS])
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=10.0):
         lab = groups(rng, n, 7)
         people = open_accounts(stage, rng, n, server=1.0, paid=0.95)
         # Half of the laboratories declare themselves; the others are a few people with accounts of their own.

@@ -19,7 +19,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("failover_pairs")
 def failover_pairs(stage: Stage) -> Iterator[Part]:
     """Owners with two accounts on one card and one server: the second works while the first is down or throttled."""
-    for first, n, rng in stage.parts():
+    for first, n, rng in stage.parts(per_day=1.4):
         pair = np.arange(n) // 2
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0)
         head = pair * 2

@@ -22,7 +22,7 @@ def hackathon(stage: Stage) -> Iterator[Part]:
     shared = stage.texts.public_moulds(kit, np.array([TASKS.index("agent")]), np.array([7]))
     told = pa.array([shared.system[0].as_py() or shared.before[0].as_py()])
     tools = pa.array(clients.tool_sets(kit, 1, 5, 6), pa.list_(pa.string()))
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=2.6):
         begin = stage.calendar.day(12) + 8 * HOUR
         hall = stage.addresses.office(np.full(n, 77), np.full(n, 12))
         joined = begin + (rng.exponential(1.5, n) * HOUR).astype(np.int64)

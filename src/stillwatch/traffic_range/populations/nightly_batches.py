@@ -17,7 +17,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("nightly_batches")
 def nightly_batches(stage: Stage) -> Iterator[Part]:
     """Nightly jobs: a list worked off in one mould, one request after the other, from the same hour every night."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=7.5):
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0)
         moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), n), people.topic)
         hour = rng.choice([0, 1, 2, 3, 4, 5, 22, 23], n)

@@ -22,7 +22,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("organisations")
 def organisations(stage: Stage) -> Iterator[Part]:
     """Organisations whose staff share an office, a bill and the house's moulds, all declared."""
-    for first, n, rng in stage.parts():
+    for first, n, rng in stage.parts(per_day=1.6):
         org = groups(rng, n, 15)
         n_orgs = int(org.max()) + 1
         country = countries(rng, n_orgs)[org]

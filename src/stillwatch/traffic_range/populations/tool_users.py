@@ -30,7 +30,7 @@ def tool_users(stage: Stage) -> Iterator[Part]:
     agents = stage.texts.public_moulds(public, np.full(2, TASKS.index("agent")), np.array([6, 7]))
     told = pa.array([s or b for s, b in zip(agents.system.to_pylist(), agents.before.to_pylist(), strict=True)])
     kits = clients.tool_sets(public, 2, 6, 8)
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=1.9):
         tool = rng.choice(4, n, p=SHARES)
         people = open_accounts(stage, rng, n, client=np.array(PROGRAMS)[tool], paid=0.8)
         coder = tool < 2

@@ -19,7 +19,7 @@ from stillwatch.traffic_range.stage import DAY, Stage
 @population("trial_abusers")
 def trial_abusers(stage: Stage) -> Iterator[Part]:
     """People who open one trial after the other on the same card, and just chat with it."""
-    for first, n, rng in stage.parts():
+    for first, n, rng in stage.parts(per_day=0.6):
         ring = groups(rng, n, 9)
         n_rings = int(ring.max()) + 1
         homes = stage.addresses.homes(rng, np.zeros(n_rings, np.int64), each=2)

@@ -20,7 +20,7 @@ from stillwatch.traffic_range.texts.moulds import TASKS
 @population("undeclared_reseller")
 def undeclared_reseller(stage: Stage) -> Iterator[Part]:
     """A reseller in disguise: shared cards and exits, an even load, and nothing but its customers' own traffic."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=3.5):
         card = groups(rng, n, 8)
         opened = (stage.calendar.day(-40) + rng.choice(6, n) * 5 * DAY + rng.exponential(0.3, n) * DAY).astype(np.int64)
         people = open_accounts(

@@ -15,7 +15,7 @@ from stillwatch.traffic_range.stage import Stage
 @population("vpn_crowd")
 def vpn_crowd(stage: Stage) -> Iterator[Part]:
     """People who chat through VPNs: strangers who share a few dozen exits."""
-    for _, n, rng in stage.parts():
+    for _, n, rng in stage.parts(per_day=1.4):
         exits = stage.addresses.vpn(rng, n)
         people = open_accounts(stage, rng, n, country=countries(rng, n), addresses=exits, server=0.15, paid=0.5)
         who, start = rhythm.sessions(rng, stage.calendar, people, 0.6, hours="waking", weekend=0.9)
