@@ -36,6 +36,8 @@ CUT_TEXTS = 10
 """Texts count as cut where the greatest length is at least 150 characters, and is that of 0.5% of the texts and of
 10 different ones: of texts that nobody cuts, hardly two end at the same greatest length."""
 
+_DAY = 86_400_000_000
+_SEVERAL = 10
 _SAMPLE_KEPT = 200_000
 _ADDRESSES_KEPT = 500_000
 
@@ -46,8 +48,8 @@ class CheckResult:
 
     sampled_share: estimated share of the exchanges that the log holds; null where conversations cannot be followed.
     truncated: text column -> length in characters at which it is cut.  late_share: of rows more than a minute behind
-    a row before them in their file; late_seconds: how far the 99th percentile of all rows lags.  addresses: what the
-    address database knows of them; null where none was named.
+    a row before them in their file; late_seconds: how far the 99th percentile of all rows lags.
+    whole_days: whether no time has a time of day.  addresses: what the address database knows; null without one.
     """
 
     read: int
@@ -61,6 +63,7 @@ class CheckResult:
     first_at: str | None
     last_at: str | None
     future: int
+    whole_days: bool
     late_share: float
     late_seconds: float
     before_signup_share: float | None
@@ -115,6 +118,7 @@ class _State:
         self.first: int | None = None
         self.last: int | None = None
         self.future = 0
+        self.whole_days = True
         self.newest: dict[int, int] = {}
         self.n_late = 0
         self.lags: Counter[int] = Counter()
@@ -137,6 +141,7 @@ class _State:
         self.first = min(int(times.min()), self.first if self.first is not None else int(times.min()))
         self.last = max(int(times.max()), self.last if self.last is not None else int(times.max()))
         self.future += int((times > self.now).sum())
+        self.whole_days = self.whole_days and not (times % _DAY).any()
         self._add_order(times, rows.positions >> LINE_BITS)
         ids = batch.column("exchange_id").cast(pa.binary()).to_pylist()
         hashes = np.frombuffer(b"".join(blake2b(one, digest_size=8).digest() for one in ids), np.int64)
@@ -195,6 +200,7 @@ class _State:
             first_at=_iso(self.first),
             last_at=_iso(self.last),
             future=self.future,
+            whole_days=self.whole_days and self.n_rows >= _SEVERAL,
             late_share=self.n_late / self.n_rows,
             late_seconds=float(_quantile(self.lags, 0.99)),
             before_signup_share=before,
@@ -363,6 +369,8 @@ def _remarks(result: CheckResult, names: Iterable[str]) -> Iterable[str]:
         yield f"{name} is cut at {length:,} characters: what comes after is not seen."
     if result.late_share > 0.01:
         yield f"{result.late_share:.0%} of the rows stand more than a minute behind a row before them (late arrival)."
+    if result.whole_days:
+        yield "Times are whole days: what goes by hours and minutes (rhythm, synchrony, succession) says nothing."
     if result.future:
         yield f"{result.future:,} rows lie in the future: a clock is fast."
     if result.before_signup_share is not None and result.before_signup_share > 0.001:

@@ -103,6 +103,13 @@ def test_late_rows_are_counted(tmp_path: Path) -> None:
     assert checked(write_lines(tmp_path / "order.ndjson", shuffled)).late_share == 0
 
 
+def test_times_without_a_time_of_day_are_said(tmp_path: Path) -> None:
+    """A column of dates is read, and what cannot be had from it is said; one time of day is enough for silence."""
+    days = [exchange(i, requested_at=f"2026-05-{1 + i % 20:02}") for i in range(40)]
+    assert any("whole days" in one for one in checked(write_lines(tmp_path / "days.ndjson", days)).remarks)
+    assert checked(write_lines(tmp_path / "times.ndjson", [*days, exchange(50)])).whole_days is False
+
+
 def test_files_of_other_times_are_not_late(tmp_path: Path) -> None:
     """An older file after a newer one is no late arrival: order counts within a file."""
     write_lines(tmp_path / "a.ndjson", exchanges(100, 1000))
