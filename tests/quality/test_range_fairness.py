@@ -33,7 +33,7 @@ MATCHED = {
     "hydra_campaign": "'app_developers', 'undeclared_reseller', 'nightly_batches', 'failover_pairs'",
     "relay_campaign": "'app_developers', 'undeclared_reseller', 'chatters', 'failover_pairs'",
     "relay_plain": "'chatters', 'undeclared_reseller', 'vpn_crowd', 'declared_reseller'",
-    "replay_campaign": "'app_developers', 'data_makers', 'agent_fleets', 'tool_users', 'chatters'",
+    "replay_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'shared_sessions', 'tutorial_readers'",
     "probing_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
     "rotation_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'trial_abusers'",
     "harvest_campaign": "'app_developers', 'data_makers', 'nightly_batches', 'classifiers', 'agency'",
