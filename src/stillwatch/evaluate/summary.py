@@ -37,10 +37,14 @@ def headline(document: Evaluation) -> list[str]:
     out = []
     for one in document.delays:
         found = [delay for delay in one.campaigns if delay.days is not None and delay.share is not None]
-        told = ", ".join(f"{d.campaign} after {d.days:.0f} days and {d.share:.0%} of its exchanges" for d in found)
-        out.append(
-            f"Scanned day by day, {len(found)} of {len(one.campaigns)} campaigns were found{': ' * bool(told)}{told}."
-        )
+        told = ""
+        if found:
+            days, shares = [d.days or 0.0 for d in found], [d.share or 0.0 for d in found]
+            told = (
+                f", after {min(days):.0f} to {max(days):.0f} days and {min(shares):.0%} to {max(shares):.0%} of their "
+                "exchanges"
+            )
+        out.append(f"Scanned day by day, {len(found)} of {len(one.campaigns)} campaigns were found{told}.")
     for world, dial in dict.fromkeys((one.world, one.dial) for one in document.power):
         mine = [one for one in document.power if (one.world, one.dial) == (world, dial)]
         whole = [one for one in mine if one.campaign == mine[0].campaign]
