@@ -18,7 +18,7 @@ from stillwatch.traffic_range.texts.invented import GRAMMAR
 from stillwatch.traffic_range.texts.languages import LANGUAGES
 from stillwatch.traffic_range.texts.manifest import Manifest, Read, Row, find_manifest, read_corpus
 from stillwatch.traffic_range.texts.moulds import MOULD, TASKS, Drafts, Moulds
-from stillwatch.traffic_range.texts.pools import WIDE, Fillers, Pool, Text, Vocabulary
+from stillwatch.traffic_range.texts.pools import MOST_SENTENCES, WIDE, Fillers, Pool, Text, Vocabulary
 from stillwatch.traffic_range.texts.sentences import cut, frequent, language_of, topics_of, words_of
 from stillwatch.traffic_range.texts.templates import FORMAT, LEAD, ROLE, RULE, Template, template
 
@@ -295,7 +295,7 @@ def _text(text: str, language: int, topic: int, vocabulary: Vocabulary, common: 
         topic,
         [
             (gap, vocabulary.open(sentence, language, topic, common), kind, len(sentence))
-            for gap, sentence, kind in cut(text, language)
+            for gap, sentence, kind in cut(text, language, MOST_SENTENCES)
         ],
     )
 

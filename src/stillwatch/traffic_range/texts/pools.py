@@ -36,7 +36,7 @@ ENOUGH_TEXTS = 25
 SPREAD = 0.08
 """How far a sentence's length may be from that in whose place it stands, as a share of all lengths in order."""
 
-BITS = 46.0
+BITS = 40.0
 """What a text must have drawn, so that no two are one by accident among millions."""
 
 MOST_SENTENCES = 12
@@ -75,7 +75,8 @@ class Vocabulary:
                 digits = int(kind[1:])
                 drawn = dice.integers(2 if digits == 1 else 10 ** (digits - 1), 10**digits, 8 if digits == 1 else 2000)
                 self._found += [(number, WIDE, self.piece(str(one))) for one in drawn.tolist()]
-        found = np.array(sorted(self._found), np.int64).reshape(-1, 3)
+        found = np.array(self._found, np.int64).reshape(-1, 3)
+        found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
         n = len(self._kinds)
         cell = found[:, 0] * N_TOPICS + found[:, 1]
         bounds = np.searchsorted(cell, np.arange(n * N_TOPICS + 1))
@@ -84,7 +85,7 @@ class Vocabulary:
         few = count < ENOUGH // 2
         bits = np.zeros((n, N_TOPICS))
         for number in range(n):
-            whole_bits = _collision_bits(found[whole_start[number] : whole_start[number] + whole[number], 2])
+            whole_bits = _collision_bits(np.sort(found[whole_start[number] : whole_start[number] + whole[number], 2]))
             for topic in range(N_TOPICS):
                 first = start[number, topic]
                 bits[number, topic] = (
@@ -107,8 +108,9 @@ def _collision_bits(words: Ints) -> float:
     """How many bits a draw is worth against another draw's being the same."""
     if len(words) < 2:
         return 0.0
-    share = np.unique(words, return_counts=True)[1] / len(words)
-    return float(-np.log2((share**2).sum()))
+    # They are in order.
+    runs = np.diff(np.flatnonzero(np.concatenate([[True], words[1:] != words[:-1], [True]])))
+    return float(2 * np.log2(len(words)) - np.log2((runs.astype(float) ** 2).sum()))
 
 
 @dataclass(frozen=True, slots=True)

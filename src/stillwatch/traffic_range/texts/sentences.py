@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -20,7 +21,7 @@ LONGEST = 240
 _LATIN = re.compile(r"(?<=[^\W\d][.!?])\s+(?=[^\sa-z])|(?<=[)\"\]%][.!?])\s+(?=[^\sa-z])|\n+")
 _DENSE = re.compile(r"(?<=[。！？；，、!?])|(?<=[.])\s+|\n+")
 _CODE = re.compile(r"[{};=<>]|^\s{2,}\S|\w\(\)|^\s*(?:#include|import |def |return )")
-_ENDINGS = ("ing", "ed", "ly", "s")
+_ENDINGS = {"g": "ing", "d": "ed", "y": "ly", "s": "s"}
 _WORD = re.compile(r"([^\W\d_]+|\d+)")
 _SCRIPTS = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -57,15 +58,16 @@ def language_of(text: str) -> int:
     # A foreign word or two are in many an English text.
     if best != "en" and counts[best] >= max(3, 2 * counts["en"], len(words) // 12):
         return LANGUAGES.index(best)
-    return 0 if counts["en"] or head.isascii() else -1
+    known = counts["en"] > len(words) // 20 or (head.isascii() and len(words) < 8)
+    return 0 if known else -1
 
 
-def cut(text: str, language: int) -> list[tuple[str, str, int]]:
-    """(what stands before it, sentence, kind) of a text's sentences, each at most `LONGEST` characters long."""
+def cut(text: str, language: int, most: int = 12) -> list[tuple[str, str, int]]:
+    """(what stands before it, sentence, kind) of a text's first sentences, each at most `LONGEST` characters long."""
     dense = LANGUAGES[language] in {"zh", "ja"}
     out: list[tuple[str, str, int]] = []
     gap, end = "", 0
-    for match in [*(_DENSE if dense else _LATIN).finditer(text), None]:
+    for match in chain((_DENSE if dense else _LATIN).finditer(text), [None]):
         sentence = text[end : match.start() if match else len(text)]
         if sentence.strip():
             if len(sentence) > LONGEST:
@@ -74,6 +76,8 @@ def cut(text: str, language: int) -> list[tuple[str, str, int]]:
             code = bool(_CODE.search(sentence))
             kind = CODE if code else QUESTION if sentence.rstrip().endswith(("?", "？")) else STATEMENT
             out.append((gap if out else "", sentence.rstrip() if code else sentence.strip(), kind))
+        if len(out) == most:
+            break
         if match:
             gap, end = "\n" if "\n" in match[0] else "" if dense else " ", match.end()
     return out
@@ -150,7 +154,7 @@ def opened(sentence: str, common: frozenset[str]) -> list[tuple[str, str]]:
                 if part[0].isupper() and (out or fixed) and part[1:].islower():
                     kind = "Name"
                 elif part.islower() and since >= 1:
-                    ending = next((one for one in _ENDINGS if low.endswith(one)), "")
+                    ending = _ENDINGS.get(low[-1], "") if low[-1] != "g" or low.endswith("ing") else ""
                     kind = f"{before} {ending}" if before in common else f"-{ending or low[-2:]}"
             since = 0 if kind else since + 1
             before = low
