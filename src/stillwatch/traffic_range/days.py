@@ -51,6 +51,7 @@ class Days:
     _files: dict[int, pa.ipc.RecordBatchFileWriter] = field(default_factory=dict)
     _batches: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     _expected: float = 0.0
+    _slots: int = 1
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
@@ -61,20 +62,22 @@ class Days:
         self._n_waiting += len(block)
         self.n += len(block)
         self._expected = max(expected, self.n)
-        slots = _slots(self._expected / self.calendar.days, SLOT)
-        if slots == 1 or self._n_waiting >= GATHERED:
-            self._cut(slots)
+        # Slots only become shorter, so that what was put aside first is read first where times are the same.
+        self._slots = max(self._slots, _slots(self._expected / self.calendar.days, SLOT))
+        if self._slots == 1 or self._n_waiting >= GATHERED:
+            self._cut()
 
     def close(self) -> Shelf:
         """Write what waits, and finish the files."""
-        self._cut(_slots(self.n / self.calendar.days, SLOT))
+        self._cut()
         for file in self._files.values():
             file.close()
         return Shelf(self.folder, self._batches, self.n)
 
-    def _cut(self, slots: int) -> None:
+    def _cut(self) -> None:
         if not self._n_waiting:
             return
+        slots = self._slots
         block = pa.concat_tables(self._waiting)
         self._waiting, self._n_waiting = [], 0
         calendar, length = self.calendar, DAY // slots
