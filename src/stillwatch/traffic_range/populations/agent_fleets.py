@@ -21,7 +21,9 @@ def agent_fleets(stage: Stage) -> Iterator[Part]:
         people = open_accounts(stage, rng, n, server=1.0, paid=1.0, keys_each=2)
         moulds = stage.texts.own_moulds(rng, rng.choice(AGENTIC, n), people.topic)
         tools = pa.array(clients.tool_sets(rng, n, 3, 13), pa.list_(pa.string()))
-        who, start = rhythm.sessions(rng, stage.calendar, people, 0.9, hours="served", weekend=0.8, spread=1.5)
+        who, start = rhythm.sessions(
+            rng, stage.calendar, people, 0.9, hours="served", weekend=0.8, life=rhythm.CUSTOMERS
+        )
         rows = pa.array(who)
         prompt = join(moulds.before.take(rows), stage.texts.slots(rng, moulds.task[who], people.topic[who]))
         told, kit = moulds.system.take(rows), tools.take(rows)

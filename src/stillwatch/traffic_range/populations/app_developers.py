@@ -22,7 +22,7 @@ def app_developers(stage: Stage) -> Iterator[Part]:
         n_moulds = rng.integers(1, 4, n)
         owner = np.repeat(np.arange(n), n_moulds)
         moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), len(owner)), people.topic[owner])
-        who, at = rhythm.sessions(rng, stage.calendar, people, 2.6, hours="served", weekend=0.8, spread=2.5)
+        who, at = rhythm.sessions(rng, stage.calendar, people, 2.6, hours="served", weekend=0.8, life=rhythm.CUSTOMERS)
         clocked = rng.random(n) < 0.2
         at = np.where(clocked[who], rhythm.by_clock(rng, at, HOUR), at)
         which = (np.cumsum(n_moulds) - n_moulds)[who] + (rng.random(len(who)) ** 2 * n_moulds[who]).astype(np.int64)

@@ -19,5 +19,5 @@ def carrier_crowd(stage: Stage) -> Iterator[Part]:
         country = countries(rng, n)
         lines = stage.addresses.carrier(rng, country)
         people = open_accounts(stage, rng, n, country=country, addresses=lines, paid=0.4)
-        who, start = rhythm.sessions(rng, stage.calendar, people, 0.6, hours="waking")
+        who, start = rhythm.sessions(rng, stage.calendar, people, 0.6, hours="waking", life=rhythm.PEOPLE)
         yield people, [talk(stage, rng, people, who, start, going_on=0.45)]

@@ -13,6 +13,9 @@ from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
 from stillwatch.traffic_range.texts.moulds import TASKS
 
+VOLUMES = rhythm.Life(heavy=1.3)
+"""A few label everything that a house has; they never rest."""
+
 
 @population("classifiers")
 def classifiers(stage: Stage) -> Iterator[Part]:
@@ -23,5 +26,7 @@ def classifiers(stage: Stage) -> Iterator[Part]:
             rng.choice(3, n, p=[0.6, 0.25, 0.15])
         ]
         moulds = stage.texts.own_moulds(rng, task, people.topic)
-        who, at = rhythm.sessions(rng, stage.calendar, people, 30, hours="served", weekend=0.8, spread=0.8, bursty=0.4)
+        who, at = rhythm.sessions(
+            rng, stage.calendar, people, 45, hours="served", weekend=0.8, bursty=0.4, life=VOLUMES
+        )
         yield people, [pour(stage, rng, people, who, at, moulds, who)]

@@ -10,9 +10,10 @@ import pyarrow as pa
 from stillwatch.traffic_range import rhythm
 from stillwatch.traffic_range.accounts import open_accounts, shared_ids
 from stillwatch.traffic_range.conversations import pour
+from stillwatch.traffic_range.grammar import join
 from stillwatch.traffic_range.ids import groups, only
 from stillwatch.traffic_range.population import Part, population
-from stillwatch.traffic_range.stage import DAY, HOUR, Stage
+from stillwatch.traffic_range.stage import DAY, HOUR, SECOND, Stage
 from stillwatch.traffic_range.texts.moulds import TASKS
 
 ITEMS = 600
@@ -51,4 +52,21 @@ def evaluators(stage: Stage) -> Iterator[Part]:
         kind = rng.integers(0, len(KINDS), len(who))
         nth = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
         item = kind[run] * ITEMS + (nth + rng.integers(0, ITEMS, len(who))[run]) % ITEMS
-        yield people, [pour(stage, rng, people, who[run], at, moulds, kind[run], slot=items.take(pa.array(item)))]
+        # Half of the reasoning runs have their answers graded afterwards, by the public rubric: the laboratory's own
+        # answers to everybody's questions.
+        judged = np.flatnonzero((kind == 0) & (rng.random(len(who)) < 0.5))
+        later = start[judged] + ((count[judged] * 5 + 600) * SECOND).astype(np.int64)
+        alive = later < end[who[judged]]
+        judged, later = judged[alive], later[alive]
+        call, when = rhythm.burst(rng, later, count[judged], 2.0)
+        asked = (np.arange(len(call)) - np.repeat(np.cumsum(count[judged]) - count[judged], count[judged])) % ITEMS
+        answers = stage.texts.answer(rng, None, rng.integers(0, 24, len(call)))
+        graded = join(items.take(pa.array(asked)), "\n\nResponse: ", answers)
+        grader = np.full(len(call), KINDS.index("grade"))
+        yield (
+            people,
+            [
+                pour(stage, rng, people, who[run], at, moulds, kind[run], slot=items.take(pa.array(item))),
+                pour(stage, rng, people, who[judged][call], when, moulds, grader, slot=graded),
+            ],
+        )

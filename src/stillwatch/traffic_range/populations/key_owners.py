@@ -46,7 +46,7 @@ def open_owners(
 def owners_work(stage: Stage, rng: np.random.Generator, owners: Accounts, *, per_day: float = 4.0) -> pa.Table:
     """What owners send themselves: an application's requests by office hours, each in his own two moulds."""
     n = len(owners)
-    who, at = rhythm.sessions(rng, stage.calendar, owners, per_day, hours="office", weekend=0.4, spread=1.2)
+    who, at = rhythm.sessions(rng, stage.calendar, owners, per_day, hours="office", weekend=0.4, life=rhythm.CUSTOMERS)
     moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 2 * n), rng.integers(0, 24, 2 * n))
     which = 2 * who + (rng.random(len(who)) < 0.4)
     return pour(stage, rng, owners, who, at, moulds, which)

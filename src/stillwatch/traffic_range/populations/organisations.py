@@ -40,7 +40,13 @@ def organisations(stage: Stage) -> Iterator[Part]:
         moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 2 * n_orgs), rng.integers(0, 24, 2 * n_orgs))
         programs = rng.random(n) < 0.55
         who, at = rhythm.sessions(
-            rng, stage.calendar, people, np.where(programs, 3.6, 0.5), hours="office", weekend=0.2, spread=1.8
+            rng,
+            stage.calendar,
+            people,
+            np.where(programs, 3.6, 0.5),
+            hours="office",
+            weekend=0.2,
+            life=rhythm.CUSTOMERS,
         )
         machine = programs[who]
         which = 2 * org[who[machine]] + (rng.random(machine.sum()) < 0.4)

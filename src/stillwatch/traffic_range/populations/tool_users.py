@@ -35,7 +35,7 @@ def tool_users(stage: Stage) -> Iterator[Part]:
         people = open_accounts(stage, rng, n, client=np.array(PROGRAMS)[tool], paid=0.8)
         coder = tool < 2
         who, start = rhythm.sessions(
-            rng, stage.calendar, people, np.where(coder, 0.35, 1.4), hours="office", weekend=0.35
+            rng, stage.calendar, people, np.where(coder, 0.35, 1.4), hours="office", weekend=0.35, life=rhythm.PEOPLE
         )
         # Users add tools of their own to those that the agent brings.
         tools = pa.array(

@@ -18,5 +18,5 @@ def vpn_crowd(stage: Stage) -> Iterator[Part]:
     for _, n, rng in stage.parts(per_day=1.4):
         exits = stage.addresses.vpn(rng, n)
         people = open_accounts(stage, rng, n, country=countries(rng, n), addresses=exits, server=0.15, paid=0.5)
-        who, start = rhythm.sessions(rng, stage.calendar, people, 0.6, hours="waking", weekend=0.9)
+        who, start = rhythm.sessions(rng, stage.calendar, people, 0.6, hours="waking", weekend=0.9, life=rhythm.PEOPLE)
         yield people, [talk(stage, rng, people, who, start)]
