@@ -25,6 +25,9 @@ from stillwatch.networks.search import Network
 from stillwatch.networks.split import parts_without
 from stillwatch.profiles.index import Ints
 
+MIN_CAMPAIGN_EXCHANGES = 1000
+"""Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
+
 MIN_REFERENCE_UNITS = 5
 """Units that an honest reference group has at least."""
 
@@ -133,7 +136,10 @@ class Bench:
         subjects = []
         for row, (number, network, stream) in enumerate(plan):
             units = np.unique(cells.unit[groups[row]]).astype(np.int32)
-            sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng)
+            n_exchanges = int(cells.n[groups[row]].sum())
+            # What cannot be a finding by itself is weighed roughly; what it is joined to is weighed anew.
+            exact = stream is None or n_exchanges >= MIN_CAMPAIGN_EXCHANGES
+            sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng, exact=exact)
             accounts = np.flatnonzero(np.isin(self.account_unit, units))
             parts = parts_without(self.scorer, units, "text")[np.searchsorted(units, self.account_unit[accounts])]
             hidden, concealed = concealment(self.faces, accounts, parts)
@@ -155,7 +161,7 @@ class Bench:
                     ),
                     sharing=sharing,
                     strangers=hidden,
-                    n_exchanges=int(cells.n[groups[row]].sum()),
+                    n_exchanges=n_exchanges,
                     row=first + row,
                 )
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import duckdb
 import numpy as np
@@ -107,15 +108,16 @@ def split_streams(
 ) -> list[list[Stream]]:
     """The streams of each network, given as its units; largest first. The connection holds `exchanges` and `keyed`."""
     everybody = _everybody(connection)
-    return [_split(connection, cells, scorer, members, everybody) for members in networks]
+    number = np.repeat(np.arange(len(networks)), [len(members) for members in networks])
+    units = np.concatenate(networks).astype(np.int64) if networks else np.zeros(0, np.int64)
+    connection.register("member_units", pa.table({"network": number, "unit": units}))
+    rhythms, hands = _rhythms(connection, cells, everybody, len(networks)), _hands(connection, cells, len(networks))
+    connection.unregister("member_units")
+    return [_split(cells, scorer, *network) for network in zip(networks, rhythms, hands, strict=True)]
 
 
 def _split(
-    connection: duckdb.DuckDBPyConnection,
-    cells: Cells,
-    scorer: Scorer,
-    members: npt.NDArray[np.int32],
-    everybody: npt.NDArray[np.float64],
+    cells: Cells, scorer: Scorer, members: npt.NDArray[np.int32], rhythm: _Rhythm, hands: _Hands
 ) -> list[Stream]:
     inside = np.isin(cells.unit, members)
     total_in, total_out = int(cells.n[inside].sum()), int(cells.n[~inside].sum())
@@ -126,9 +128,6 @@ def _split(
     candidates = np.flatnonzero((lift >= TELLING_BITS) & (n_in >= MIN_KEY_EXCHANGES))
     if len(candidates) == 0:
         return []
-    connection.register("member_units", pa.table({"unit": members.astype(np.int64)}))
-    rhythm, hands = _rhythm(connection, cells, everybody), _hands(connection, cells)
-    connection.unregister("member_units")
     main = _main_parameters(cells, rhythm)
     group = _same_rhythm(cells, candidates, rhythm, main)
     telling = candidates[(units_in[candidates] >= MIN_KEY_UNITS) | (group[candidates] >= 0)]
@@ -162,17 +161,32 @@ def _everybody(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.float64]
     return out
 
 
-def _rhythm(connection: duckdb.DuckDBPyConnection, cells: Cells, everybody: npt.NDArray[np.float64]) -> _Rhythm:
+def _rhythms(
+    connection: duckdb.DuckDBPyConnection, cells: Cells, everybody: npt.NDArray[np.float64], n_networks: int
+) -> list[_Rhythm]:
+    """Each network's rhythm, in one pass over the exchanges."""
     table = connection.sql(
         f"""
-        select k.key, k.parameters, epoch_us(e.requested_at) // {HOUR_US}
+        select m.network, k.key, k.parameters, epoch_us(e.requested_at) // {HOUR_US}
             - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n
-        from keyed k semi join member_units m on k.unit = m.unit join exchanges e using (position)
+        from keyed k join member_units m on k.unit = m.unit join exchanges e using (position)
         group by all order by all
         """
     ).to_arrow_table()
-    key, parameters, hour, n = (table[name].to_numpy().astype(np.int64) for name in ("key", "parameters", "hour", "n"))
-    return _Rhythm(np.searchsorted(cells.key_hash, key), parameters, hour, n, everybody)
+    network, key, parameters, hour, n = (
+        table[name].to_numpy().astype(np.int64) for name in ("network", "key", "parameters", "hour", "n")
+    )
+    key = np.searchsorted(cells.key_hash, key)
+    return [
+        _Rhythm(key[low:high], parameters[low:high], hour[low:high], n[low:high], everybody)
+        for low, high in _bounds(network, n_networks)
+    ]
+
+
+def _bounds(network: Ints, n_networks: int) -> list[tuple[int, int]]:
+    """The rows of each network, in a column that is sorted by it."""
+    at = np.searchsorted(network, np.arange(n_networks + 1)).tolist()
+    return list(pairwise(at))
 
 
 def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints) -> Ints:
@@ -299,17 +313,22 @@ def _dealt_out(cells: Cells, hands: _Hands, scorer: Scorer, telling: Ints, label
     return out
 
 
-def _hands(connection: duckdb.DuckDBPyConnection, cells: Cells) -> _Hands:
+def _hands(connection: duckdb.DuckDBPyConnection, cells: Cells, n_networks: int) -> list[_Hands]:
+    """Each network's hands, in one pass over the exchanges."""
     table = connection.sql(
         """
-        select k.key, k.unit, k.parameters, count(*) as n, min(epoch_us(e.requested_at)) as first_at,
+        select m.network, k.key, k.unit, k.parameters, count(*) as n, min(epoch_us(e.requested_at)) as first_at,
             max(epoch_us(e.requested_at)) as last_at
-        from keyed k semi join member_units m on k.unit = m.unit join exchanges e using (position)
-        group by k.key, k.unit, k.parameters order by k.key, k.unit, k.parameters
+        from keyed k join member_units m on k.unit = m.unit join exchanges e using (position)
+        group by m.network, k.key, k.unit, k.parameters order by m.network, k.key, k.unit, k.parameters
         """
     ).to_arrow_table()
     columns = {name: table[name].to_numpy().astype(np.int64) for name in table.column_names}
-    pairs = np.stack([columns["unit"], columns["parameters"]])
-    hand = np.unique(pairs, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
-    key = np.searchsorted(cells.key_hash, columns["key"])
-    return _Hands(key, columns["unit"], hand, columns["n"], columns["first_at"], columns["last_at"])
+    out = []
+    for low, high in _bounds(columns["network"], n_networks):
+        mine = {name: column[low:high] for name, column in columns.items()}
+        pairs = np.stack([mine["unit"], mine["parameters"]])
+        hand = np.unique(pairs, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
+        key = np.searchsorted(cells.key_hash, mine["key"])
+        out.append(_Hands(key, mine["unit"], hand, mine["n"], mine["first_at"], mine["last_at"]))
+    return out

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.assess import Assessed
+from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessed
 from stillwatch.campaigns.concealment import SHOWN
 from stillwatch.campaigns.explanations import IDENTITY
 from stillwatch.campaigns.finding import Evidence
@@ -19,9 +19,6 @@ MIN_FAMILIES = 2
 """Families of coordination evidence that must speak: one alone is one fact."""
 
 FAMILY_SPEAKS_BITS = 3.0
-
-MIN_CAMPAIGN_EXCHANGES = 1000
-"""Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
 
 LEAST_BITS = 6.0
 """No stream is called a campaign on less, however few were tested: a handful is no ground for an estimate."""

@@ -27,8 +27,8 @@ class Links:
     Shapes: unit_offsets (n_units + 1,), unit_indicators (n_links,) int32, unit_counts (n_links,) int64: indicators by
     unit, and in how many of its exchanges.  indicator_offsets (n_indicators + 1,), indicator_units (n_links,) int32:
     units by indicator.  kind (n_indicators,) int8: number in `KINDS`.  group, family (n_indicators,) int8: numbers in
-    `GROUPS`, `FAMILIES`.  value (n_indicators,) int64.  n_values (n_units, n_groups) int32: shared values that the unit
-    shows of each group of kinds.
+    `GROUPS`, `FAMILIES`.  value (n_indicators,) int64.  log_values (n_units, n_groups) float32: log2 of the number of
+    shared values that the unit shows of each group of kinds.
     """
 
     unit_offsets: Ints
@@ -40,7 +40,7 @@ class Links:
     group: npt.NDArray[np.int8]
     family: npt.NDArray[np.int8]
     value: Ints
-    n_values: npt.NDArray[np.int32]
+    log_values: npt.NDArray[np.float32]
 
     @property
     def n_units(self) -> int:
@@ -106,8 +106,8 @@ def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Link
     by_unit = np.lexsort((indicator, unit))
     group_of_kind = np.array([GROUPS.index(k.group) for k in KINDS], np.int8)
     family_of_kind = np.array([FAMILIES.index(k.family) for k in KINDS], np.int8)
-    n_values = np.zeros((n_units, len(GROUPS)), np.int32)
-    np.add.at(n_values, (unit, group_of_kind[kind_of][indicator]), 1)
+    shows = unit * len(GROUPS) + group_of_kind[kind_of][indicator]
+    n_values = np.bincount(shows, minlength=n_units * len(GROUPS)).reshape(n_units, len(GROUPS))
     return Links(
         unit_offsets=np.concatenate([[0], np.cumsum(np.bincount(unit, minlength=n_units))]).astype(np.int64),
         unit_indicators=indicator[by_unit].astype(np.int32),
@@ -118,7 +118,7 @@ def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Link
         group=group_of_kind[kind_of],
         family=family_of_kind[kind_of],
         value=value_of,
-        n_values=n_values,
+        log_values=np.log2(np.maximum(n_values, 1)).astype(np.float32),
     )
 
 

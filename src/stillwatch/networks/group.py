@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
-from stillwatch.networks.kernels import clear, count_members, score_units
+from stillwatch.networks.kernels import clear, count_members, fill_lifts, score_units
 
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int32]
@@ -29,11 +29,14 @@ class Scorer:
     links: Links
     _degree: npt.NDArray[np.int64]
     _counts: npt.NDArray[np.int32]
+    _inside: npt.NDArray[np.float32]
+    _outside: npt.NDArray[np.float32]
 
     @classmethod
     def of(cls, links: Links) -> Scorer:
         """A scorer with fresh scratch space."""
-        return cls(links, links.degree(), np.zeros(links.n_indicators, np.int32))
+        n = links.n_indicators
+        return cls(links, links.degree(), np.zeros(n, np.int32), np.zeros(n, np.float32), np.zeros(n, np.float32))
 
     def by_group(self, members: Units, units: Units | None = None) -> Floats:
         """Bits of each unit (the members themselves by default) for belonging, by group of kinds.
@@ -48,20 +51,20 @@ class Scorer:
         n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
         out = np.zeros((len(asked), len(GROUPS)))
         inside = np.ones(len(asked), bool) if units is None else np.isin(asked, members)
+        fill_lifts(touched, n, self._counts, self._degree, len(members), links.n_units, self._inside, self._outside)
         score_units(
             asked,
             inside,
-            len(members),
             links.unit_offsets,
             links.unit_indicators,
-            self._degree,
             links.group,
-            links.n_values,
-            self._counts,
-            links.n_units,
+            links.log_values,
+            self._inside,
+            self._outside,
             out,
         )
-        clear(self._counts, touched, n)
+        clear(self._inside, touched, n)
+        clear(self._outside, touched, n)
         return out
 
     def shared(self, members: Units, least: int = 2) -> tuple[Units, npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -22,85 +22,101 @@ def count_members(members, unit_offsets, unit_indicators, counts, touched):  # t
 
 
 @njit(cache=True, nogil=True)
-def lift(inside, sharers, size, n_units, is_member):  # type: ignore[no-untyped-def]
-    """log2 of how much likelier an indicator is in the group (the unit itself left out) than outside it.
+def fill_lifts(touched, n, counts, degree, size, n_units, inside, outside):  # type: ignore[no-untyped-def]
+    """log2 of how much likelier each touched indicator is in the group than outside it; its counter is set to zero.
 
-    inside: members that show it.  sharers: all units that show it.  Laplace's rule on both sides: one unit's worth.
+    inside: for a member, who is left out of his own comparison; 0 where no other shows it.  outside: for anybody else.
+    Laplace's rule on both sides: one unit's worth.   Shapes: counts, inside, outside (n_indicators,).
     """
-    own = 1 if is_member else 0
-    others = inside - own
-    outside = (sharers - inside + 1.0) / (n_units - size + 1.0)
-    p = (others + outside) / (size - own + 1.0)
-    return np.log2(p / outside)
+    for i in range(n):
+        indicator = touched[i]
+        members = counts[indicator]
+        elsewhere = (degree[indicator] - members + 1.0) / (n_units - size + 1.0)
+        outside[indicator] = np.log2((members + elsewhere) / ((size + 1.0) * elsewhere))
+        inside[indicator] = np.log2((members - 1 + elsewhere) / (size * elsewhere)) if members > 1 else 0.0
+        counts[indicator] = 0
+
+
+@njit(cache=True, nogil=True)
+def fill_inside(touched, n, counts, degree, size, n_units, inside):  # type: ignore[no-untyped-def]
+    """The same for members alone, where everybody who is asked is one."""
+    for i in range(n):
+        indicator = touched[i]
+        members = counts[indicator]
+        if members > 1:
+            elsewhere = (degree[indicator] - members + 1.0) / (n_units - size + 1.0)
+            inside[indicator] = np.log2((members - 1 + elsewhere) / (size * elsewhere))
+        counts[indicator] = 0
+
+
+@njit(cache=True, nogil=True)
+def best_of_unit(unit, unit_offsets, unit_indicators, group, log_values, lifts, best):  # type: ignore[no-untyped-def]
+    """Best lift of a unit's indicators, by group of kinds; 0 where none is shared with a member.
+
+    Shapes: log_values (n_units, n_groups); lifts (n_indicators,); best (n_groups,).
+    A unit that shows many values of a group pays log2 of their number: the best of many is no surprise.
+    """
+    best[:] = 0.0
+    for at in range(unit_offsets[unit], unit_offsets[unit + 1]):
+        indicator = unit_indicators[at]
+        bits = lifts[indicator]
+        if bits > 0:
+            g = group[indicator]
+            bits -= log_values[unit, g]
+            if bits > best[g]:
+                best[g] = bits
 
 
 @njit(cache=True, nogil=True)
 def score_units(  # type: ignore[no-untyped-def]
-    units, member, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, out
+    units, member, unit_offsets, unit_indicators, group, log_values, inside, outside, out
 ):
-    """Best lift of each unit's indicators, by group of kinds; 0 where none is shared with another member.
-
-    Shapes: units (n,) int32; member (n,) bool; n_values (n_units, n_groups); out (n, n_groups) float64.
-    A unit that shows many values of a group pays log2 of their number: the best of many is no surprise.
-    """
+    """`best_of_unit` of many. Shapes: units (n,) int32; member (n,) bool; out (n, n_groups) float64."""
     for row in range(units.shape[0]):
-        unit = units[row]
-        for g in range(out.shape[1]):
-            out[row, g] = 0.0
-        own = 1 if member[row] else 0
-        for at in range(unit_offsets[unit], unit_offsets[unit + 1]):
-            indicator = unit_indicators[at]
-            if counts[indicator] - own < 1:
-                continue
-            g = group[indicator]
-            bits = lift(counts[indicator], degree[indicator], size, n_units, member[row])
-            bits -= np.log2(max(1.0, np.float64(n_values[unit, g])))
-            if bits > out[row, g]:
-                out[row, g] = bits
+        lifts = inside if member[row] else outside
+        best_of_unit(units[row], unit_offsets, unit_indicators, group, log_values, lifts, out[row])
 
 
 @njit(cache=True, nogil=True)
 def score_groups(  # type: ignore[no-untyped-def]
-    groups, unit_offsets, unit_indicators, degree, group, family_of_group, n_values, n_units, cap, out
+    groups, first, last, unit_offsets, unit_indicators, degree, group, family_of_group, log_values, n_units, cap, out
 ):
-    """Mean bits a member, by family (its best group of kinds, capped), of many groups of one size.
+    """Mean bits a member, by family (its best group of kinds, capped), of the groups [first, last) of one size.
 
     Shapes: groups (n, size) int32, sorted rows; out (n, n_families) float64.
     """
-    n, size = groups.shape
-    n_groups, n_families = n_values.shape[1], out.shape[1]
-    counts = np.zeros(degree.shape[0], np.int32)
+    size = groups.shape[1]
+    n_groups, n_families = log_values.shape[1], out.shape[1]
+    counts, lifts = np.zeros(degree.shape[0], np.int32), np.zeros(degree.shape[0], np.float32)
     largest = 0
-    for row in range(n):
+    for row in range(first, last):
         total = 0
         for m in range(size):
             total += unit_offsets[groups[row, m] + 1] - unit_offsets[groups[row, m]]
         largest = max(largest, total)
     touched = np.empty(largest + 1, np.int32)
-    best = np.zeros((size, n_groups))
-    yes = np.ones(size, np.bool_)
-    for row in range(n):
+    best, top, total_bits = np.zeros(n_groups), np.zeros(n_families), np.zeros(n_families)
+    for row in range(first, last):
         k = count_members(groups[row], unit_offsets, unit_indicators, counts, touched)
-        score_units(
-            groups[row], yes, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, best
-        )
-        clear(counts, touched, k)
+        fill_inside(touched, k, counts, degree, size, n_units, lifts)
+        total_bits[:] = 0.0
+        for m in range(size):
+            best_of_unit(groups[row, m], unit_offsets, unit_indicators, group, log_values, lifts, best)
+            top[:] = 0.0
+            for g in range(n_groups):
+                top[family_of_group[g]] = max(top[family_of_group[g]], best[g])
+            for f in range(n_families):
+                total_bits[f] += min(top[f], cap)
+        clear(lifts, touched, k)
         for f in range(n_families):
-            total_bits = 0.0
-            for m in range(size):
-                top = 0.0
-                for g in range(n_groups):
-                    if family_of_group[g] == f and best[m, g] > top:
-                        top = best[m, g]
-                total_bits += min(top, cap)
-            out[row, f] = total_bits / size
+            out[row, f] = total_bits[f] / size
 
 
 @njit(cache=True, nogil=True)
-def clear(counts, touched, n):  # type: ignore[no-untyped-def]
-    """Set the touched counters back to zero."""
+def clear(table, touched, n):  # type: ignore[no-untyped-def]
+    """Set what was touched back to zero."""
     for i in range(n):
-        counts[touched[i]] = 0
+        table[touched[i]] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -114,7 +130,7 @@ def screen(  # type: ignore[no-untyped-def]
     group,
     family,
     family_of_group,
-    n_values,
+    log_values,
     n_units,
     min_bits,
     out_covered,
@@ -126,9 +142,9 @@ def screen(  # type: ignore[no-untyped-def]
     best group of each family), are at least `min_bits` likelier among the sharers than outside.
     Shapes: which (n,) indicators; out_covered (n,) int64; out_bits (n,) float64 sum of covered bits.
     """
-    n_groups = n_values.shape[1]
+    n_groups = log_values.shape[1]
     n_families = 4
-    counts = np.zeros(degree.shape[0], np.int32)
+    counts, lifts = np.zeros(degree.shape[0], np.int32), np.zeros(degree.shape[0], np.float32)
     largest = 0
     for w in range(which.shape[0]):
         total = 0
@@ -138,67 +154,41 @@ def screen(  # type: ignore[no-untyped-def]
             total += unit_offsets[unit + 1] - unit_offsets[unit]
         largest = max(largest, total)
     touched = np.empty(largest + 1, np.int32)
-    best = np.zeros((1, n_groups))
-    one = np.zeros(1, np.int32)
-    yes = np.ones(1, np.bool_)
+    best = np.zeros(n_groups)
     for w in range(which.shape[0]):
         i = which[w]
         members = indicator_units[indicator_offsets[i] : indicator_offsets[i + 1]]
         size = members.shape[0]
         n = count_members(members, unit_offsets, unit_indicators, counts, touched)
+        fill_inside(touched, n, counts, degree, size, n_units, lifts)
         covered = 0
         bits = 0.0
         for m in range(size):
-            one[0] = members[m]
-            score_units(one, yes, size, unit_offsets, unit_indicators, degree, group, n_values, counts, n_units, best)
+            best_of_unit(members[m], unit_offsets, unit_indicators, group, log_values, lifts, best)
             total_bits = 0.0
             for f in range(n_families):
                 if f == family[i]:
                     continue
                 top = 0.0
                 for g in range(n_groups):
-                    if family_of_group[g] == f and best[0, g] > top:
-                        top = best[0, g]
+                    if family_of_group[g] == f and best[g] > top:
+                        top = best[g]
                 total_bits += top
             if total_bits >= min_bits:
                 covered += 1
                 bits += total_bits
         out_covered[w] = covered
         out_bits[w] = bits
-        clear(counts, touched, n)
+        clear(lifts, touched, n)
 
 
 def warm() -> None:
     """Compile the kernels of this module into their cache."""
     i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    offsets = np.array([0, 1], np.int64)
-    out = np.zeros((1, 2))
-    screen(
-        i64,
-        offsets,
-        i32,
-        offsets,
-        i32,
-        np.ones(1, np.int64),
-        np.zeros(1, np.int8),
-        np.zeros(1, np.int8),
-        np.zeros(2, np.int64),
-        np.zeros((1, 2), np.int32),
-        1,
-        3.0,
-        i64.copy(),
-        np.zeros(1),
-    )
-    score_units(
-        i32,
-        np.ones(1, np.bool_),
-        1,
-        offsets,
-        i32,
-        np.ones(1, np.int64),
-        np.zeros(1, np.int8),
-        np.zeros((1, 2), np.int32),
-        np.zeros(1, np.int32),
-        1,
-        out,
-    )
+    offsets, degree = np.array([0, 1], np.int64), np.ones(1, np.int64)
+    group, family, families = np.zeros(1, np.int8), np.zeros(1, np.int8), np.zeros(2, np.int64)
+    logs, lifts, out = np.zeros((1, 2), np.float32), np.zeros(1, np.float32), np.zeros((1, 2))
+    screen(i64, offsets, i32, offsets, i32, degree, group, family, families, logs, 1, 3.0, i64.copy(), np.zeros(1))
+    fill_lifts(i32, 1, np.zeros(1, np.int32), degree, 1, 1, lifts, lifts.copy())
+    score_units(i32, np.ones(1, np.bool_), offsets, i32, group, logs, lifts, lifts, out)
+    score_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, out)

@@ -7,6 +7,9 @@ what dense sharing within one family, selection and chance make of honest traffi
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +20,12 @@ from stillwatch.networks.kernels import score_groups
 from stillwatch.networks.search import Network, find_networks
 
 N_STRATA = 16
+
+THREADS = min(8, os.cpu_count() or 1)
+"""Threads that score random groups, each by itself: their number changes nothing."""
+
+MANY = 100_000
+"""Units to score from which more than one thread is worth its scratch space."""
 
 N_DECOYS = 3
 """Decoys of a scan: they show what chance and selection reach, and cost as much as the network step each."""
@@ -65,18 +74,27 @@ def random_family_bits(
     ]
     members = np.sort(np.concatenate(drawn, axis=1), axis=1).astype(np.int32)
     out = np.zeros((n, len(FAMILIES)))
-    score_groups(
-        members,
-        links.unit_offsets,
-        links.unit_indicators,
-        links.degree(),
-        links.group,
-        FAMILY_OF_GROUP,
-        links.n_values,
-        links.n_units,
-        MEMBER_CAP_BITS,
-        out,
-    )
+
+    def score(first: int, last: int) -> None:
+        score_groups(
+            members,
+            first,
+            last,
+            links.unit_offsets,
+            links.unit_indicators,
+            degree,
+            links.group,
+            FAMILY_OF_GROUP,
+            links.log_values,
+            links.n_units,
+            MEMBER_CAP_BITS,
+            out,
+        )
+
+    degree = links.degree()
+    bounds = np.linspace(0, n, (THREADS if members.size >= MANY else 1) + 1).astype(int).tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(score, bounds[:-1], bounds[1:]))
     return out
 
 

@@ -109,7 +109,7 @@ def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator
         links.group,
         links.family,
         FAMILY_OF_GROUP,
-        links.n_values,
+        links.log_values,
         links.n_units,
         MIN_COVER_BITS,
         covered,

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import __version__, schema
-from stillwatch.campaigns.assess import Assessment, assess
+from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
-from stillwatch.campaigns.verdicts import MIN_CAMPAIGN_EXCHANGES, judge
+from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
+from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -150,7 +151,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             "decoy_groups": int(sum(s.sharing.n_random for s in assessment.subjects)),
             "worlds": len(decoys),
             "best_decoy_bits": round(limits.decoy, 3),
-            "tail": "none: no piece of evidence weighs more than its null sample shows",
+            "tail": _tail(assessment),
             "least_exchanges": MIN_CAMPAIGN_EXCHANGES,
             "streams_tested": limits.n_streams,
             "streams_seeming_honest": round(limits.n_honest, 3),
@@ -173,6 +174,18 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         _write_result(result, work, tables, summary)
     (result / "run.json").write_text(json.dumps({"steps": progress.rows}, indent=2) + "\n")
     return result
+
+
+def _tail(assessment: Assessment) -> str:
+    """What of the null's tail is extrapolated, in words."""
+    n = sum(s.sharing.extrapolated for s in assessment.subjects)
+    if not n:
+        return "none: no piece of evidence weighs more than its null sample shows"
+    return (
+        f"what {n:,} groups of more than {LARGE} accounts, or too small for a finding, share, each against "
+        f"{FEW_RANDOM} random groups, by a gamma distribution and to {np.log2(N_RANDOM + 1):.0f} bits at the most; "
+        "nothing else"
+    )
 
 
 def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, Any]) -> None:
