@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from stillwatch.benchmark.measured import Measured
 
-Name = Literal["sketch", "reading", "grouping", "scan"]
-NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "scan")
+Name = Literal["sketch", "reading", "grouping", "scan", "range"]
+NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "scan", "range")
 
 WORLD_SCALE = 0.2
 """Of the demo's world, which is read and scanned, at scale 1."""
@@ -34,7 +34,8 @@ def bench(
     ----------
     measurements
         What to measure: `sketch` (fingerprints of prompts, their error first), `reading` (a log, beside DuckDB),
-        `grouping` (prompts by mould, purity first), `scan` (every step of a small world); all where none is named.
+        `grouping` (prompts by mould, purity first), `scan` (every step of a small world), `range` (how fast worlds are
+        written, and in what memory); all where none is named.
     corpus
         A folder of Parquet files with prompts of yours to sketch, in place of the range's.
     scale
@@ -69,6 +70,7 @@ def bench(
 def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool) -> Iterator[Measured]:
     """The measurements, one after the other."""
     from stillwatch.benchmark.grouping import measure_grouping
+    from stillwatch.benchmark.ranging import measure_range
     from stillwatch.benchmark.reading import measure_reading
     from stillwatch.benchmark.scanning import measure_scan
     from stillwatch.benchmark.sketches import measure_sketches
@@ -92,6 +94,8 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
                 yield measure_reading(world / "logs.ndjson")
             elif name == "grouping":
                 yield measure_grouping(scale)
+            elif name == "range":
+                yield measure_range(scale)
             else:
                 yield measure_scan(world, world / "logs.ndjson")
 

@@ -20,10 +20,10 @@ from stillwatch.traffic_range.stage import DAY, Calendar
 GATHERED = 100_000
 """Exchanges that are gathered before they are cut, where slots are short."""
 
-SLOT = 30_000
+SLOT = 25_000
 """Exchanges that a slot of one entry should hold at most, were they spread evenly."""
 
-PIECE = 80_000
+PIECE = 50_000
 """Exchanges that are sorted at once, were they spread evenly; a busy hour holds two or three times as many."""
 
 SMALL = 1_000_000
@@ -123,8 +123,9 @@ class _Day:
 
     def __init__(self, shelf: Shelf, day: int):
         self._path = shelf.folder / f"{day:05d}.arrow"
-        self._map = pa.memory_map(str(self._path))
-        self._file = pa.ipc.open_file(self._map)
+        # Read, not mapped: what is mapped counts as this process's memory for as long as the day lasts.
+        self._source = pa.OSFile(str(self._path))
+        self._file = pa.ipc.open_file(self._source)
         # The batches that begin first come first, and keep their order otherwise.
         self._next = sorted(range(len(shelf.batches[day])), key=lambda i: shelf.batches[day][i][0])
         self._spans = shelf.batches[day]
@@ -147,7 +148,7 @@ class _Day:
 
     def delete(self) -> None:
         """Give the room back."""
-        self._map.close()
+        self._source.close()
         self._path.unlink()
 
 
