@@ -36,7 +36,7 @@ MATCHED = {
 }
 """Campaigns of the demo, and honest populations of the same kind of work."""
 
-VERBATIM = ("evaluators", "class_of_students", "hackathon", "tool_users")
+VERBATIM = ("evaluators", "class_of_students", "hackathon", "tool_users", "tutorial_readers")
 """Who sends what is public: the same items on several accounts."""
 
 

@@ -27,6 +27,9 @@ POOLS = ("ask", "follow", "write", "reason", "judge", "rewrite", "tool", "code",
 ENOUGH_SENTENCES = 300
 """Of a language, for a use: with fewer the grammar writes it."""
 
+N_RULES = MOULD.count("m_rule")
+"""Of owners' moulds: as many as campaigns' have, since real sentences are long and their number would tell."""
+
 SHORT_ANSWER = 2
 """Sentences of an answer at the most, as of a gateway that logs its beginning."""
 
@@ -161,7 +164,7 @@ class CorpusTexts:
 
     def own_moulds(self, rng: np.random.Generator, tasks: Ints, topic: Ints) -> Moulds:
         """A mould of its owner's own for each task of a list, spliced from several, so that it is nobody else's."""
-        return moulds.own_moulds(rng, tasks, topic, self._draw)
+        return moulds.own_moulds(rng, tasks, topic, self._draw, N_RULES)
 
     def public_moulds(self, rng: np.random.Generator, tasks: Ints, topic: Ints) -> Moulds:
         """Moulds that are published, word for word."""

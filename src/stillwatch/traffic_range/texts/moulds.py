@@ -189,13 +189,15 @@ def slots(rng: np.random.Generator, task: Ints, topic: Ints) -> pa.StringArray:
     return by_key({number: of(number) for number in range(len(TASKS))}, task)
 
 
-def own_moulds(rng: np.random.Generator, tasks: Ints, topic: Ints, draw: Draw | None = None) -> Moulds:
+def own_moulds(
+    rng: np.random.Generator, tasks: Ints, topic: Ints, draw: Draw | None = None, n_rules: int = 3
+) -> Moulds:
     """A mould of its own for each task of a list: in the system prompt, or round the slot, as its owner likes it.
 
-    draw: makes sentences; the grammar's where it is not given.
+    draw: makes sentences; the grammar's where it is not given.  n_rules: sentences of the kind that limit a model.
     """
     n = len(tasks)
-    sentences = _sentences(rng, tasks, topic, 3, draw or drawn)
+    sentences = _sentences(rng, tasks, topic, n_rules, draw or drawn)
     return _assemble(rng, tasks, sentences, np.flatnonzero(rng.random(n) < 0.5))
 
 
