@@ -97,9 +97,9 @@ def pour(
     about = accounts.topic[who] if topic is None else topic
     if slot is None:
         slot = stage.texts.slots(rng, task, about)
-        foreign = np.flatnonzero(np.isin(task, HUMAN) & (accounts.language[who] > 0))
+        abroad = np.isin(task, HUMAN) & (accounts.language[who] > 0)
+        foreign, own = np.flatnonzero(abroad), np.flatnonzero(~abroad)
         if len(foreign):
-            own = np.setdiff1d(np.arange(len(who)), foreign)
             words = stage.texts.message(rng, accounts.language[who][foreign], about[foreign])
             slot = together(len(who), (own, slot.take(pa.array(own))), (foreign, words))
     owners = rng if owners is None else owners

@@ -261,8 +261,8 @@ class Drafts:
         """The same drafts with a share of the sentences of each drawn anew from the rules that they came from."""
         columns = []
         for rule, column in zip(self.rules, self.sentences, strict=True):
-            new = np.flatnonzero(rng.random(len(column)) < share)
-            old = np.setdiff1d(np.arange(len(column)), new)
+            redrawn = rng.random(len(column)) < share
+            new, old = np.flatnonzero(redrawn), np.flatnonzero(~redrawn)
             place = np.empty(len(column), np.int64)
             place[np.concatenate([old, new])] = np.arange(len(column))
             anew = self.draw(rng, rule, self.task[new], self.topic[new])
