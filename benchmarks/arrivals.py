@@ -117,7 +117,7 @@ def draw(values: list[dict[str, str | float]], path: Path) -> None:
     y = {
         "field": "index",
         "type": "quantitative",
-        "scale": {"type": "log"},
+        "scale": {"type": "log", "domain": [0.7, 400], "nice": False},
         "title": "variance of counts / mean (1: Poisson)",
     }
     colour = {
