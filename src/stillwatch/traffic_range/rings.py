@@ -164,7 +164,7 @@ def _cards(rng: np.random.Generator, accounts: Accounts, card: Ints) -> pa.Strin
 
 def _replaced(stage: Stage, ring: Ring, rng: np.random.Generator, accounts: Accounts) -> Accounts:
     """The accounts with some banned, each followed within the hour by the next of its line, on the same card."""
-    n, calendar, length = len(accounts), stage.calendar, ring.replaced
+    n, calendar, length = len(accounts), stage.calendar, min(ring.replaced, len(accounts))
     if length < 2 or not ring.banned:
         return accounts
     n_lines = max(1, int(n * ring.banned / length))
