@@ -11,13 +11,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def warm() -> int:
-    """Compile the kernels into their cache by scanning a log of a few hundred lines."""
+    """Compile the kernels into their cache by scanning a log of a few hundred lines, and by writing a small world."""
     from stillwatch.scan import ScanOptions, scan
+    from stillwatch.traffic_range.worlds import world_named
+    from stillwatch.traffic_range.write import write_world
 
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as folder:
         log = Path(folder) / "log.ndjson"
         log.write_text("".join(json.dumps(_exchange(i)) + "\n" for i in range(600)))
         scan([str(log)], ScanOptions(out=Path(folder) / "out", format="canonical"))
+        write_world(world_named("quiet"), Path(folder) / "world", scale=0.002)
     return 0
 
 

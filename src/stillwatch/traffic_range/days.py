@@ -26,8 +26,8 @@ SLOT = 25_000
 PIECE = 50_000
 """Exchanges that are sorted at once, were they spread evenly; a busy hour holds two or three times as many."""
 
-SMALL = 1_000_000
-"""Exchanges of an entry that are put aside as they are: about a gigabyte. Of more, a third of the room is taken."""
+SMALL = 250_000
+"""Exchanges of an entry that are put aside as they are: about 300 MB. More are compressed, to a third of that each."""
 
 
 @dataclass(frozen=True, slots=True)
