@@ -25,6 +25,7 @@ def evaluate(
     seeds: str = "1-3",
     scale: float = 1.0,
     accounts: int | None = None,
+    corpus: list[Path] | None = None,
     daily: Path | None = None,
     every: int = 1,
     power: str | None = None,
@@ -54,6 +55,9 @@ def evaluate(
         Factor on the number of accounts of these worlds.
     accounts
         About how many accounts these worlds have, in place of a scale: your own size.
+    corpus
+        A folder of prompts that these worlds' texts are composed of (docs/corpus.md), in place of the project's
+        grammar; of several, each world is made with each.
     daily
         A world's folder, scanned at the end of every day with what was logged by then: how long a campaign goes unseen.
     every
@@ -76,13 +80,15 @@ def evaluate(
         raise UsageError("SCAN, --worlds and --daily ask for different things", hint="give one of them")
     if power is not None and not worlds:
         raise UsageError("--power needs --worlds", hint="for example --worlds demo --power cover")
+    if corpus and (not worlds or power is not None):
+        raise UsageError("--corpus goes with --worlds alone", hint="leave out --power, or the corpus")
     if accounts is not None and scale != 1.0:
         raise UsageError("--accounts and --scale both set the size", hint="give one of them")
     runs: list[Played] = []
     days: list[Delays] = []
     points: list[PowerPoint] = []
     if worlds:
-        runs, points = _made(worlds, _numbers(seeds), scale, accounts, power, _values(values), quick)
+        runs, points = _made(worlds, _numbers(seeds), scale, accounts, corpus or [], power, _values(values), quick)
     elif daily is not None:
         from stillwatch.evaluate.delay import day_by_day
 
@@ -112,6 +118,7 @@ def _made(
     seeds: list[int],
     scale: float,
     accounts: int | None,
+    corpora: list[Path],
     power: str | None,
     values: list[float],
     quick: bool,
@@ -122,7 +129,8 @@ def _made(
 
     chosen = [world_named(name) for name in worlds]
     if power is None:
-        return list(play(chosen, seeds, scale=scale, accounts=accounts, oracle=not quick, say=_say)), []
+        runs = play(chosen, seeds, scale=scale, accounts=accounts, corpora=corpora, oracle=not quick, say=_say)
+        return list(runs), []
     points = []
     for one in chosen:
         factor = scale if accounts is None else scale_for(one, accounts)

@@ -10,7 +10,7 @@ odds over bits is fitted on all honest populations but one, and then tried on th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -64,7 +64,7 @@ class BitsRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The line of log odds over bits, fitted without one honest population, tried on it.
+    """The line of log odds over bits, fitted without one honest population or one corpus, tried on it.
 
     slope: log2 odds a bit (1 is what bits mean).  accounts: of the population that were tested.  expected, observed:
     of these, as many as would be on the wrong side by the line, in expectation, and as many as have that many bits as
@@ -157,22 +157,35 @@ def held_out(counted: Sequence[BitCount]) -> list[HeldOut]:
             fit = [c for c in mine if c.true or c.population != name]
             if len({c.true for c in fit}) < 2:
                 continue
-            start, slope = _line(fit)
-            left = [c for c in mine if not c.true and c.population == name]
-            x = np.array([c.bits for c in left], float)
-            n = np.array([c.accounts for c in left], float)
-            odds = start + slope * x
-            out.append(
-                HeldOut(
-                    axis=axis,
-                    population=name,
-                    slope=float(slope / np.log(2)),
-                    accounts=int(n.sum()),
-                    expected=float((n * expit(odds)).sum()),
-                    observed=int(n[odds >= 0].sum()),
-                )
-            )
+            out.append(_tried(axis, name, fit, [c for c in mine if not c.true and c.population == name]))
     return out
+
+
+def corpus_held_out(of_corpus: Mapping[str, Sequence[BitCount]]) -> list[HeldOut]:
+    """The line fitted on worlds of all corpora but one, and how it does on that one's honest accounts."""
+    out = []
+    for name, left in of_corpus.items():
+        others = [c for corpus, counted in of_corpus.items() if corpus != name for c in counted]
+        for axis in ("coordination", "extraction"):
+            fit = [c for c in others if c.axis == axis]
+            if len({c.true for c in fit}) == 2:
+                honest = [c for c in left if c.axis == axis and not c.true]
+                out.append(_tried(axis, f"corpus {name or 'grammar'}", fit, honest))
+    return out
+
+
+def _tried(axis: str, name: str, fit: Sequence[BitCount], honest: Sequence[BitCount]) -> HeldOut:
+    start, slope = _line(fit)
+    n = np.array([c.accounts for c in honest], float)
+    odds = start + slope * np.array([c.bits for c in honest], float)
+    return HeldOut(
+        axis=axis,
+        population=name,
+        slope=float(slope / np.log(2)),
+        accounts=int(n.sum()),
+        expected=float((n * expit(odds)).sum()),
+        observed=int(n[odds >= 0].sum()),
+    )
 
 
 def _line(counted: Sequence[BitCount]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,15 @@ import numpy as np
 
 from stillwatch import __version__
 from stillwatch.errors import InputError, MissingSource
-from stillwatch.evaluate.calibration import BitsRow, HeldOut, ProbabilityBin, bits_table, held_out
+from stillwatch.evaluate.calibration import (
+    BitCount,
+    BitsRow,
+    HeldOut,
+    ProbabilityBin,
+    bits_table,
+    corpus_held_out,
+    held_out,
+)
 from stillwatch.evaluate.delay import Delays
 from stillwatch.evaluate.honest import Honest, honest_over_runs
 from stillwatch.evaluate.intervals import share_interval
@@ -133,7 +141,7 @@ def evaluation(
             "wrongly": sum(one.operators.wrongly for one in scores),
         },
         bits=bits_table(counted) if counted else [],
-        held_out=held_out(counted),
+        held_out=[*held_out(counted), *corpus_held_out(_by_corpus(runs))],
         probabilities=_bins([one for run in runs for one in run.probabilities]),
         adds=_adds(runs),
         delays=list(delays),
@@ -192,6 +200,14 @@ def _campaigns(runs: Sequence[Played]) -> list[Found]:
                     named=dict(sorted(Counter(target for c in found for target in c.named).items())),
                 )
             )
+    return out
+
+
+def _by_corpus(runs: Sequence[Played]) -> dict[str, list[BitCount]]:
+    """Corpus -> counts of the worlds of its texts."""
+    out: dict[str, list[BitCount]] = {}
+    for one in runs:
+        out.setdefault(one.texts, []).extend(one.bits)
     return out
 
 

@@ -6,7 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,6 +21,8 @@ from stillwatch.evaluate.without import Without, without_each
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
 from stillwatch.scan.run import scan
+from stillwatch.traffic_range.texts.corpus import CorpusTexts
+from stillwatch.traffic_range.texts.invented import GRAMMAR
 from stillwatch.traffic_range.worlds import World
 from stillwatch.traffic_range.write import write_world
 
@@ -32,6 +36,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """One world of one seed, scanned.
 
     days: of its traffic.  seconds: of the scan.  promise: false campaigns per 30 days that it allowed itself.
+    texts: the corpus that its prompts are of, empty for the project's own grammar.
     possible: what an oracle finds.  without: what each evidence adds.  bits, probabilities: for the calibration.
     """
 
@@ -47,6 +52,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     without: list[Without]
     bits: list[BitCount]
     probabilities: list[ProbabilityBin]
+    texts: str = ""
 
 
 def play(
@@ -55,19 +61,26 @@ def play(
     *,
     scale: float = 1.0,
     accounts: int | None = None,
+    corpora: Sequence[Path] = (),
     oracle: bool = True,
     say: Say = lambda text: None,
 ) -> Iterator[Played]:
     """Make, scan and score each world with each seed.
 
-    accounts: about as many in each world, in place of a scale.  oracle: whether it is asked.
+    accounts: about as many in each world, in place of a scale.  corpora: folders of prompts, each world with each of
+    them, in place of the grammar's.  oracle: whether it is asked.
     """
-    for world in worlds:
+    texts: list[CorpusTexts | None] = [CorpusTexts.of(one) for one in corpora]
+    for world, text in product(worlds, texts or [None]):
         factor = scale if accounts is None else scale_for(world, accounts)
         for seed in seeds:
             with _folder() as folder:
                 say(f"{world.name}, seed {seed}: making the world")
-                write_world(world, folder / "world", seed=seed, scale=factor)
+                if text is None:
+                    write_world(world, folder / "world", seed=seed, scale=factor, texts=GRAMMAR)
+                else:
+                    notes: dict[str, object] = {"corpus": text.about()}
+                    write_world(world, folder / "world", seed=seed, scale=factor, texts=text, notes=notes)
                 say(f"{world.name}, seed {seed}: scanning")
                 scan([str(folder / "world")], ScanOptions(out=folder / "scan"), Progress(quiet=True, live=False))
                 say(f"{world.name}, seed {seed}: scoring")
@@ -93,7 +106,14 @@ def played(scanned_at: Path, world_at: Path, *, oracle: bool = True) -> Played:
         without=without_each(scanned),
         bits=bit_counts(scanned, truth),
         probabilities=probability_bins(scanned, truth),
+        texts=_corpus(told),
     )
+
+
+def _corpus(world: dict[str, Any]) -> str:
+    """The name of the corpus that a world tells, empty for none."""
+    told = world.get("corpus")
+    return str(told.get("name", "")) if isinstance(told, dict) else ""
 
 
 def scale_for(world: World, accounts: int) -> float:

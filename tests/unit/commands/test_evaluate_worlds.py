@@ -34,7 +34,8 @@ def test_what_cannot_be_meant_is_said(arguments: list[str], capsys: pytest.Captu
 @pytest.mark.parametrize(
     "arguments",
     [["--power", "cover"], ["--worlds", "demo", "--power", "cover", "--values", "much"],
-     ["--worlds", "demo", "--accounts", "100", "--scale", "2"], ["--daily", "w", "--worlds", "demo"], []],
+     ["--worlds", "demo", "--accounts", "100", "--scale", "2"], ["--daily", "w", "--worlds", "demo"],
+        ["--worlds", "demo", "--power", "cover", "--corpus", "c"], []],
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A dial needs worlds, sizes are stated once, days and worlds are two questions, and one must be asked."""

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stillwatch.evaluate.calibration import BitCount, bits_table, held_out
+from stillwatch.evaluate.calibration import BitCount, bits_table, corpus_held_out, held_out
 
 
 def counted(axis: str, true: dict[int, int], honest: dict[str, dict[int, int]]) -> list[BitCount]:
@@ -43,3 +43,13 @@ def test_a_population_unlike_the_others_is_told_apart() -> None:
     assert by_name["lookalike"].expected > 2
     assert by_name["people"].observed == 0
     assert by_name["lookalike"].slope > 0
+
+
+def test_one_corpus_is_left_out_in_turn() -> None:
+    """The line of the other corpora's worlds is tried on the honest accounts of this one's; one alone has no others."""
+    plain = counted("extraction", {8: 50}, {"people": {0: 100}})
+    other = counted("extraction", {9: 50}, {"people": {1: 90, 10: 10}})
+    told = {one.population: one for one in corpus_held_out({"": plain, "chats": other})}
+    assert list(told) == ["corpus grammar", "corpus chats"]
+    assert (told["corpus chats"].accounts, told["corpus chats"].observed) == (100, 10)
+    assert corpus_held_out({"": plain}) == []
