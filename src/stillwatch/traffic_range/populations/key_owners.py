@@ -15,27 +15,26 @@ from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import Stage
 from stillwatch.traffic_range.texts.moulds import TASKS
 
-SITES = 20_000
-"""Offices of owners begin at this number, behind those of all other populations."""
+SITES = (20_000, 45_000)
+"""Numbers of owners' offices, wherever in a world they are: from and to."""
 
 
 @population("key_owners")
 def key_owners(stage: Stage) -> Iterator[Part]:
     """Developers with a server, an office or a desk at home, who work by day in moulds of their own."""
-    for first, n, rng in stage.parts():
-        owners = open_owners(stage, rng, n, first=first)
+    for _, n, rng in stage.parts():
+        owners = open_owners(stage, rng, n)
         yield owners, [owners_work(stage, rng, owners)]
 
 
-def open_owners(
-    stage: Stage, rng: np.random.Generator, n: int, *, kind: str | None = "key_owners", first: int = 0
-) -> Accounts:
+def open_owners(stage: Stage, rng: np.random.Generator, n: int, *, kind: str | None = "key_owners") -> Accounts:
     """n developers whose keys somebody may steal, strangers to one another: they pay, and have several keys each.
 
-    Half send from servers, a third from offices of their own, the others from home.  first: of them among their kind.
+    Half send from servers, a third from offices of their own, the others from home.
     """
     country = countries(rng, n)
-    office = stage.addresses.office(SITES + first + np.arange(n), country)
+    # Drawn anew in every block: a number twice in a world is as rare as two firms in one house.
+    office = stage.addresses.office(SITES[0] + rng.permutation(SITES[1] - SITES[0])[:n], country)
     where = mixed(
         [stage.addresses.hosting(rng, n), office, stage.addresses.homes(rng, country)],
         rng.choice(3, n, p=[0.5, 0.33, 0.17]),
