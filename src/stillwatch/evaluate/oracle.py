@@ -80,7 +80,16 @@ def _one(name: str, at: int, shown: Shown, pairs: list[Ints], fold: Ints) -> Pos
     drives = np.isin(present, drivers)
     weight = np.zeros(len(present))
     weight[number] = shown.weight[rows]
-    by_exchange = _crossed(np.hstack([ratios, mean[number]]), own, fold[account])
+    # How much of a prompt is the campaign's, beside the words that tell most.
+    much = np.column_stack(
+        [
+            _ratios(column, table, at, shown, fold, most=False)[rows]
+            for column, table in zip(shown.columns, pairs, strict=True)
+            if len(column.row) != len(shown.account)
+        ]
+        or [np.zeros(len(rows))]
+    )
+    by_exchange = _crossed(np.hstack([ratios, mean[number], much]), own, fold[account])
     by_account = _crossed(np.hstack([mean, high]), drives, fold[present])
     alone = {
         column.name: _recall(np.maximum(_whole(mean[:, c]), _whole(high[:, c])), drives, weight)
@@ -105,10 +114,10 @@ def _pairs(column: Column, shown: Shown) -> Ints:
     return out
 
 
-def _ratios(column: Column, pairs: Ints, at: int, shown: Shown, fold: Ints) -> Floats:
+def _ratios(column: Column, pairs: Ints, at: int, shown: Shown, fold: Ints, *, most: bool = True) -> Floats:
     """log2 of campaign over honest of each exchange's value, by the accounts of the other folds; 0 for new values.
 
-    Of an exchange with many values (words) the one that tells most for the campaign counts.
+    Of an exchange with many values (words) the one that tells most for the campaign counts, or their mean.
     """
     n_values = int(column.value.max(initial=-1)) + 1
     k, n = [], []
@@ -123,6 +132,10 @@ def _ratios(column: Column, pairs: Ints, at: int, shown: Shown, fold: Ints) -> F
     each = of_value[column.value, fold[shown.account[column.row]]]
     if len(each) == len(shown.account):
         return np.asarray(each, np.float64)
+    n_each = np.maximum(np.bincount(column.row, minlength=len(shown.account)), 1)
+    mean: Floats = np.bincount(column.row, each, minlength=len(shown.account)) / n_each
+    if not most:
+        return mean
     out = np.full(len(shown.account), -np.inf)
     np.maximum.at(out, column.row, each)
     return np.where(np.isfinite(out), out, 0.0)
