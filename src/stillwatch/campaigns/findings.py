@@ -129,13 +129,15 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
     order = sorted(judged, key=lambda one: -(one[1].coordination_bits + one[1].extraction_bits))
     told = [subject.network.members for verdict, subject in judged if verdict != "clear"]
     everybody = tell(context.connection, np.unique(np.concatenate(told)) if told else np.zeros(0, np.int32))
+    found = [subject.cells for verdict, subject in judged if verdict == "campaign"]
+    campaigns = np.concatenate(found) if found else np.zeros(0, np.int64)
     carried: dict[int, list[str]] = {}
     drivers: dict[int, set[int]] = {}
     imitated: dict[int, set[int]] = {}
     for verdict, subject in order:
         if verdict != "campaign":
             continue
-        part = roles(context.connection, subject, context.cells, scorer)
+        part = roles(context.connection, subject, context.cells, scorer, campaigns)
         finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples, book.ids)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)

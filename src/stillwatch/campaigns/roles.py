@@ -48,8 +48,12 @@ class Role:
     bits: float
 
 
-def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells, scorer: Scorer) -> list[Role]:
+def roles(
+    connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells, scorer: Scorer, others: Ints
+) -> list[Role]:
     """The part of every account that a campaign's exchanges run through, and of those that it imitates.
+
+    others: rows of `cells` that belong to other campaigns: what these send on an account is nobody's own.
 
     An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
     whose own evidence does not come from two families, that has hardly any of the exchanges, that may have an owner of
@@ -57,7 +61,7 @@ def roles(connection: duckdb.DuckDBPyConnection, subject: Assessed, cells: Cells
     """
     of_units = by_family(scorer.by_group(subject.network.members, subject.units))
     bits = dict(zip(subject.units.tolist(), of_units, strict=True))
-    stolen, doubtful, accounts = _owners(connection, cells, subject.cells)
+    stolen, doubtful, accounts = _owners(connection, cells, subject.cells, others)
     load = float(np.median([n for _, _, n in accounts])) if accounts else 0.0
     near = set(subject.stream.imitated.tolist()) if subject.stream is not None else set()
     out = []
@@ -105,24 +109,28 @@ _BY_FACE = """
     from exchanges e join account_unit u using (account) join keyed k on k.position = e.position
         semi join picked_accounts a on a.account = e.account
         left join picked_cells p on p.key = k.key and p.unit = e.unit
+        anti join other_cells o on o.key = k.key and o.unit = e.unit
     group by all order by all
 """
 
 
 def _owners(
-    connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints
+    connection: duckdb.DuckDBPyConnection, cells: Cells, rows: Ints, others: Ints
 ) -> tuple[set[int], set[int], list[tuple[int, int, int]]]:
     """Accounts whose keys are stolen, and those that may have an owner too, of whom too little is seen.
 
     Besides, every account with exchanges of the campaign, its unit, and how many.
     """
-    connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
+    others = np.setdiff1d(others, rows)
+    for name, some in (("picked_cells", rows), ("other_cells", others)):
+        connection.register(name, pa.table({"key": cells.key_hash[cells.key[some]], "unit": cells.unit[some]}))
     connection.execute(
         "create or replace temp table picked_accounts as select distinct e.account from exchanges e "
         "join keyed k on k.position = e.position semi join picked_cells p on p.key = k.key and p.unit = e.unit"
     )
     table = connection.sql(_BY_FACE).to_arrow_table()
     connection.unregister("picked_cells")
+    connection.unregister("other_cells")
     account, unit = table["account"].to_numpy().astype(np.int64), table["unit"].to_numpy().astype(np.int64)
     inside = table["inside"].to_numpy(zero_copy_only=False).astype(bool)
     n, first = table["n"].to_numpy().astype(np.int64), table["first_at"].to_numpy().astype(np.int64)
