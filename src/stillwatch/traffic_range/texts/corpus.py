@@ -20,7 +20,7 @@ from stillwatch.traffic_range.texts.manifest import Manifest, Read, Row, find_ma
 from stillwatch.traffic_range.texts.moulds import MOULD, TASKS, Drafts, Moulds
 from stillwatch.traffic_range.texts.pools import MOST_SENTENCES, WIDE, Fillers, Pool, Text, Vocabulary
 from stillwatch.traffic_range.texts.sentences import cut, frequent, language_of, topics_of, words_of
-from stillwatch.traffic_range.texts.templates import FORMAT, LEAD, ROLE, RULE, Template, template
+from stillwatch.traffic_range.texts.templates import ASKS, FORMAT, LEAD, ROLE, RULE, Template, telling, template
 
 POOLS = ("ask", "follow", "write", "reason", "judge", "rewrite", "tool", "code", "prose", "result")
 
@@ -34,7 +34,7 @@ SHORT_ANSWER = 2
 """Sentences of an answer at the most, as of a gateway that logs its beginning."""
 
 _KIND_OF_RULE = {
-    "m_role": ROLE, "m_task": RULE, "m_rule": RULE, "m_format": FORMAT, "m_lead": LEAD, "m_end": FORMAT,
+    "m_role": ROLE, "m_task": ASKS, "m_rule": RULE, "m_format": FORMAT, "m_lead": LEAD, "m_end": FORMAT,
 }  # fmt: skip
 
 
@@ -305,8 +305,9 @@ def _text(text: str, language: int, topic: int, vocabulary: Vocabulary, common: 
 
 def _mould_pool(templates: Sequence[Template], vocabulary: Vocabulary, common: frozenset[str]) -> Pool | None:
     """Sentences of moulds; the task stands in the topic's place. Their words do not fill other texts' places."""
+    kept = common | telling(text for one in templates for text, _ in one.sentences)
     texts = [
-        Text(0, task, [("", vocabulary.open(text, 0, WIDE, common), kind, len(text)) for text, kind in one.sentences])
+        Text(0, task, [("", vocabulary.open(text, 0, WIDE, kept), kind, len(text)) for text, kind in one.sentences])
         for one in templates
         for task in one.tasks
     ]

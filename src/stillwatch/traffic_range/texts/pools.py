@@ -25,7 +25,7 @@ WIDE = 24
 
 N_TOPICS = WIDE + 1
 
-KINDS = 4
+KINDS = 5
 """Kinds of sentences."""
 
 ENOUGH = 80

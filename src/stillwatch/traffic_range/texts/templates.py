@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stillwatch.traffic_range.texts.moulds import TASKS
 from stillwatch.traffic_range.texts.sentences import LONGEST
 
-ROLE, RULE, FORMAT, LEAD = 0, 1, 2, 3
-"""Kinds of sentences of moulds."""
+ROLE, RULE, FORMAT, LEAD, ASKS = 0, 1, 2, 3, 4
+"""Kinds of sentences of moulds; the last says what is to be done."""
 
 _PLACE = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|\{[A-Za-z_][\w.\[\]'()]*\}|\{\}|<\|[\w ]+\|>|\$\{\w+(?::[^}]*)?\}", re.DOTALL
@@ -39,6 +40,7 @@ _SIGNS = {
     "vision": r"image|screenshot|picture|photo|visual",
     "data": r"table|sql|dataset|column|query|data",
 }
+_STEPS = frozenset({"step", "steps", "chain", "thought", "points"})
 _SIGN = {TASKS.index(task): re.compile(pattern, re.I) for task, pattern in _SIGNS.items()}
 
 
@@ -66,7 +68,17 @@ def template(text: str, tasks: tuple[str, ...] = (), longest: int = 2400) -> Tem
         before, after = text.rstrip() + "\n\n", ""
     known = tuple(TASKS.index(task) for task in tasks if task in TASKS) or _tasks(text)
     whole = 120 <= len(text) <= longest and bool(_ADDRESSED.search(text))
-    return Template(known, before, after, _sentences(text), whole)
+    sentences = [
+        (sentence, ASKS if kind == RULE and any(_SIGN[task].search(sentence) for task in known) else kind)
+        for sentence, kind in _sentences(text)
+    ]
+    return Template(known, before, after, sentences, whole)
+
+
+def telling(sentences: Iterable[str]) -> frozenset[str]:
+    """Words of moulds that say what is to be done: they stay where they are, or a mould would ask for nothing."""
+    words = {word for sentence in sentences for word in re.findall(r"[a-z]+", sentence.lower())}
+    return frozenset(word for word in words if any(sign.search(word) for sign in _SIGN.values())) | _STEPS
 
 
 def _filled(text: str) -> str:
