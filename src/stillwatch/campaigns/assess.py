@@ -184,7 +184,8 @@ def assess(
     Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
     """
     scorer = Scorer.of(links)
-    split = split_streams(connection, cells, scorer, [network.members for network in networks])
+    declared = np.bincount(account_unit, minlength=links.n_units) > 1
+    split = split_streams(connection, cells, scorer, [network.members for network in networks], declared)
     suspects = _suspects(cells, networks, split)
     bench = Bench(
         connection=connection,

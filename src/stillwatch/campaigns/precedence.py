@@ -1,8 +1,8 @@
-"""Who had the mould before: a customer whose prompts and exits a campaign imitates is no part of it.
+"""Who is imitated: a customer whose prompts and exits a campaign copies is no part of it.
 
 A campaign that wants to be taken for somebody else's application pours its prompts from that customer's mould. What it
 cannot imitate is time: the customer used the mould before the campaign began, and nothing that identifies a customer
-(payments, domains, hours of sign-up) joins the two.
+(payments, domains, hours of sign-up) joins the two. Nor can it be the organisation that the customer declares to be.
 """
 
 from __future__ import annotations
@@ -29,11 +29,26 @@ LEAST_UNITS = 10
 _IDENTIFY = [GROUPS.index(group) for group in ("payment", "email", "signup")]
 
 
-def had_before(cells: Cells, rows: Ints, scorer: Scorer) -> npt.NDArray[np.int32]:
-    """Units that used a stream's keys before it began, and that nothing which identifies a customer joins to it.
+def imitated(cells: Cells, rows: Ints, scorer: Scorer, declared: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Units whose mould a stream imitates: that had it before, or are declared organisations, and are not joined to it.
 
-    A stream begins after the last gap of `LEAD_US` in which no account joined it, if that was early enough.
-    Shapes: rows (n,) of `cells`; result (k,) sorted.  Needs ten other units: a beginning of fewer is none.
+    Joined are those that a payment, a domain or an hour of sign-up ties to the others: what identifies a customer.
+    Shapes: rows (n,) of `cells`; declared (n_units,); result (k,) sorted.
+    """
+    units = np.unique(cells.unit[rows])
+    candidates = np.union1d(units[declared[units]], _had_before(cells, rows)).astype(np.int32)
+    others = np.setdiff1d(units, candidates).astype(np.int32)
+    if len(candidates) == 0 or len(others) == 0:
+        return np.zeros(0, np.int32)
+    ties = scorer.by_group(others, candidates)[:, _IDENTIFY].sum(axis=1)
+    untied: npt.NDArray[np.int32] = candidates[ties < TIED_BITS]
+    return untied
+
+
+def _had_before(cells: Cells, rows: Ints) -> npt.NDArray[np.int32]:
+    """Units that used a stream's keys before it began: before the last gap of `LEAD_US` in which no account joined it.
+
+    Needs ten other units: a beginning of fewer is none.
     """
     none = np.zeros(0, np.int32)
     units, at = np.unique(cells.unit[rows], return_inverse=True)
@@ -44,9 +59,4 @@ def had_before(cells: Cells, rows: Ints, scorer: Scorer) -> npt.NDArray[np.int32
     gaps = np.flatnonzero(np.diff(begin[order])[: max(most, 0)] >= LEAD_US)
     if len(gaps) == 0:
         return none
-    early = order[: gaps[-1] + 1]
-    candidates = np.sort(units[early]).astype(np.int32)
-    others = np.setdiff1d(units, candidates).astype(np.int32)
-    ties = scorer.by_group(others, candidates)[:, _IDENTIFY].sum(axis=1)
-    untied: npt.NDArray[np.int32] = candidates[ties < TIED_BITS]
-    return untied
+    return units[order[: gaps[-1] + 1]].astype(np.int32)

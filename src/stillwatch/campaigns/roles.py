@@ -135,6 +135,11 @@ def _owners(
     inside = table["inside"].to_numpy(zero_copy_only=False).astype(bool)
     n, first = table["n"].to_numpy().astype(np.int64), table["first_at"].to_numpy().astype(np.int64)
     place, client = (table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("place", "client"))
+    # What comes from where the campaign's own exchanges come from may be its too, unclaimed: it is nobody's.
+    theirs = ~inside & ~np.isnan(place) & np.isin(place, place[inside])
+    account, unit, inside, n, first, place, client = (
+        column[~theirs] for column in (account, unit, inside, n, first, place, client)
+    )
     shared = ~inside & np.isin(place, _operators_homes(connection, account[~inside], place[~inside]))
     stolen, doubtful = set(), set()
     starts = np.flatnonzero(np.diff(account, prepend=-1))

@@ -20,7 +20,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.precedence import had_before
+from stillwatch.campaigns.precedence import imitated
 from stillwatch.links.kinds import FAMILIES
 from stillwatch.networks.group import Scorer, by_family
 from stillwatch.profiles.index import Ints
@@ -68,7 +68,7 @@ HOUR_US = 3_600_000_000
 class Stream:
     """Cells of one campaign in one network. Shapes: cells (k,) row numbers of `Cells`; keys, bits (j,) key numbers.
 
-    imitated: units of the network that had its keys before it began, and are none of its own; see `had_before`.
+    imitated: units of the network whose mould it imitates, and that are none of its own; see `precedence.imitated`.
     """
 
     keys: Ints
@@ -105,19 +105,28 @@ def split_streams(
     cells: Cells,
     scorer: Scorer,
     networks: Sequence[npt.NDArray[np.int32]],
+    declared: npt.NDArray[np.bool_],
 ) -> list[list[Stream]]:
-    """The streams of each network, given as its units; largest first. The connection holds `exchanges` and `keyed`."""
+    """The streams of each network, given as its units; largest first. The connection holds `exchanges` and `keyed`.
+
+    Shapes: declared (n_units,): units that are organisations of several accounts.
+    """
     everybody = _everybody(connection)
     number = np.repeat(np.arange(len(networks)), [len(members) for members in networks])
     units = np.concatenate(networks).astype(np.int64) if networks else np.zeros(0, np.int64)
     connection.register("member_units", pa.table({"network": number, "unit": units}))
     rhythms, hands = _rhythms(connection, cells, everybody, len(networks)), _hands(connection, cells, len(networks))
     connection.unregister("member_units")
-    return [_split(cells, scorer, *network) for network in zip(networks, rhythms, hands, strict=True)]
+    return [_split(cells, scorer, declared, *network) for network in zip(networks, rhythms, hands, strict=True)]
 
 
 def _split(
-    cells: Cells, scorer: Scorer, members: npt.NDArray[np.int32], rhythm: _Rhythm, hands: _Hands
+    cells: Cells,
+    scorer: Scorer,
+    declared: npt.NDArray[np.bool_],
+    members: npt.NDArray[np.int32],
+    rhythm: _Rhythm,
+    hands: _Hands,
 ) -> list[Stream]:
     inside = np.isin(cells.unit, members)
     total_in, total_out = int(cells.n[inside].sum()), int(cells.n[~inside].sum())
@@ -141,10 +150,10 @@ def _split(
     for label in np.unique(labels):
         keys = telling[labels == label]
         rows = np.flatnonzero(inside & np.isin(cells.key, keys))
-        imitated = had_before(cells, rows, scorer)
-        rows = rows[~np.isin(cells.unit[rows], imitated)]
+        others = imitated(cells, rows, scorer, declared)
+        rows = rows[~np.isin(cells.unit[rows], others)]
         if len(np.unique(cells.unit[rows])) >= MIN_STREAM_UNITS:
-            out.append(Stream(keys, rows, lift[keys], imitated))
+            out.append(Stream(keys, rows, lift[keys], others))
     return sorted(out, key=lambda s: (-int(cells.n[s.cells].sum()), int(cells.key_hash[s.keys[0]])))
 
 

@@ -62,13 +62,18 @@ select unit, value, count(*) as n from (
 ) where value is not null group by all
 """
 
-_REPLAY = """
+MAX_HOLDERS = 8
+"""Units that show a reasoning block at most: a block is one answer's, and one that more have was published."""
+
+_REPLAY = f"""
 with seen as (
     select unit, unnest(reasoning_out) as value, true as given from exchanges where len(reasoning_out) > 0
     union all
     select unit, unnest(reasoning_in) as value, false as given from exchanges where len(reasoning_in) > 0
 )
-select unit, value, count(*) as n from seen group by all
+select unit, value, count(*) as n from seen
+semi join (select value from seen group by value having count(distinct unit) <= {MAX_HOLDERS}) using (value)
+group by all
 """
 
 KINDS: tuple[Kind, ...] = (
