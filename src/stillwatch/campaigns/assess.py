@@ -122,6 +122,7 @@ class Bench:
     rng: np.random.Generator
     references: Measures
     singles: Measures
+    moulds: Measures
 
     def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
         """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
@@ -132,7 +133,7 @@ class Bench:
         ]
         candidates = measure(self.connection, cells, groups)
         coordination, extraction = _scores(candidates, self.references, self.singles)
-        made_by = _made_by(candidates, self.singles)
+        made_by = _made_by(candidates, self.singles, self.moulds)
         subjects = []
         for row, (number, network, stream) in enumerate(plan):
             units = np.unique(cells.unit[groups[row]]).astype(np.int32)
@@ -199,6 +200,7 @@ def assess(
         rng=rng,
         references=measure(connection, cells, _references(cells, suspects)),
         singles=measure(connection, cells, _singles(cells, suspects)),
+        moulds=measure(connection, cells, _moulds(cells, suspects)),
     )
     plan: list[tuple[int, Network, Stream | None]] = []
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
@@ -269,6 +271,21 @@ def _singles(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
     groups = np.split(rows, np.flatnonzero(np.diff(cells.unit[rows])) + 1) if len(rows) else []
     step = max(1, len(groups) // MAX_SINGLES)
     return groups[::step]
+
+
+def _moulds(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
+    """What single honest units send of one template each: what a stream is, where it is one customer's.
+
+    Of one template only the first few are taken, as above.
+    """
+    rows = np.flatnonzero(
+        ~np.isin(cells.unit, suspects) & cells.is_template[cells.key] & (cells.n >= MIN_NULL_EXCHANGES)
+    )
+    rows = rows[np.argsort(cells.key[rows], kind="stable")]
+    first = np.searchsorted(cells.key[rows], cells.key[rows])
+    rows = rows[np.arange(len(rows)) - first < MAX_OF_TEMPLATE]
+    step = max(1, len(rows) // MAX_SINGLES)
+    return [rows[at : at + 1] for at in range(0, len(rows), step)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +395,11 @@ def _extraction(
     return _Score.of(evidence, groups, candidates, null, {KIND: kind})
 
 
-def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
+def _made_by(candidates: Measures, singles: Measures, moulds: Measures) -> dict[str, _Score]:
     """Extraction against what honest explanations say the stream is: one application, or people by themselves.
+
+    A customer of many is compared with single moulds: a network's traffic is taken apart by mould before it is tested,
+    and a mould that asks for one thing only is nothing rare, where an account with several of them would be.
 
     Applications are honest units that live on moulds; where the log has no text, nothing tells them from people.
     """
@@ -387,7 +407,7 @@ def _made_by(candidates: Measures, singles: Measures) -> dict[str, _Score]:
     applications = chosen(singles, on_moulds) if on_moulds.any() else singles
     return {
         "applications": _extraction(candidates, applications),
-        "customers": _extraction(candidates, applications, without=AMOUNT),
+        "customers": _extraction(candidates, moulds if len(moulds.units) else applications, without=AMOUNT),
         "people": _extraction(per_account(candidates), singles, kind=1.0),
     }
 
