@@ -134,7 +134,11 @@ FINGERPRINT = pa.schema(
         _field("head_hash", _HASH, "hash of the prompt's first 8 words"),
         _field("tail_hash", _HASH, "hash of the prompt's last 8 words"),
         _field("chunks", pa.binary(N_CHUNKS * 8), "smallest chunk hashes: 4 of the head, 4 of the tail, 8 of all"),
-        _field("sketch", pa.binary(SKETCH_BINS), "one-permutation MinHash of 5-word shingles, a byte a bin, 0 where it is empty"),
+        _field(
+            "sketch",
+            pa.binary(SKETCH_BINS),
+            "one-permutation MinHash of 5-word shingles, a byte a bin, 0 where it is empty",
+        ),
         _field("projection", pa.binary(PROJECTION_DIMS), "signed random projection of words and word pairs, int8"),
         _field("prompt_bytes", pa.int64(), "length of the prompt"),
         _field("prompt_words", pa.int64(), "words of the prompt; an ideograph is a word"),
