@@ -107,7 +107,7 @@ def test_a_population_is_the_same_whatever_else_is_there(demo: Path, tmp_path: P
 
 
 def test_no_two_honest_accounts_send_one_text_by_accident(demo: Path) -> None:
-    """Only what is published is sent by several, and each by one population: benchmarks' items, a tutorial's examples."""
+    """Only what is published is sent by several, and by one population: benchmarks, a tutorial's examples."""
     logs = pq.read_table(demo / "logs.parquet", columns=["account_id", "prompt"])
     table = logs.append_column("population", truth(demo, "exchanges")["population"])
     senders = table.group_by(["prompt", "population", "account_id"]).aggregate([]).group_by("prompt")
