@@ -49,8 +49,7 @@ class Addresses:
     def through_vpn(self) -> npt.NDArray[np.bool_]:
         """Accounts that have a VPN's exits among their addresses."""
         exits = np.asarray(pa.compute.starts_with(self.ip, f"{_VPN}."))
-        found: npt.NDArray[np.bool_] = exits.reshape(-1, self.each).any(axis=1)
-        return found
+        return np.asarray(exits.reshape(-1, self.each).any(axis=1), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
