@@ -284,6 +284,7 @@ def test_list_hashes_follow_their_strings(lists: list[list[str] | None], skipped
     assert len(set(hashes.values())) == len(hashes)
 
 
+@pytest.mark.slow
 def test_sketch_error_is_small() -> None:
     """The sketch estimates the Jaccard similarity of 5-word shingles with a root mean square error below 0.03."""
     rng = random.Random(7)

@@ -11,6 +11,7 @@ from evaluated_worlds import exchange, write_scan, write_world
 from stillwatch.cli import run
 
 
+@pytest.mark.slow
 def test_worlds_of_many_seeds_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     """Each world and seed is scanned; the tables count the runs, and the JSON holds every score."""
     command = ["evaluate", "--worlds", "quiet", "--seeds", "1-2", "--scale", "0.03"]
@@ -64,6 +65,7 @@ def test_a_page_and_a_document_are_left_and_compared(tmp_path: Path, capsys: pyt
     assert (printed["found"], printed["world"], printed["without"]) == (1, "by_hand", [])
 
 
+@pytest.mark.slow
 def test_a_world_is_evaluated_day_by_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--daily` says when each campaign was found, or that it never was."""
     assert run(["range", "demo", "--scale", "0.03", "--out", str(tmp_path / "world"), "--quiet"]) == 0

@@ -109,6 +109,7 @@ def test_the_exchange_is_that_of_one_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert read(tmp_path / "two").table.equals(together)
 
 
+@pytest.mark.slow
 def test_one_file_of_events_then_spans_is_joined_at_any_distance(tmp_path: Path) -> None:
     """A file in which all spans come after all events is joined beyond the window, where another file has spans too."""
     n = 9_000

@@ -200,6 +200,7 @@ def test_organisations_split_accounts(campaign: Callable[..., Path]) -> None:
     assert one(campaign(), "select count(org_id) from registry") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("population", ["harvest_campaign", "relay_campaign", "agentic_campaign"])
 def test_paraphrase_leaves_less_in_common(campaign: Callable[..., Path], population: str) -> None:
     """Of the runs of eight words in a prompt, far fewer are ones that a third of the accounts send, by either dial."""
@@ -255,6 +256,7 @@ def test_languages_are_others(campaign: Callable[..., Path]) -> None:
     assert 0.2 < one(campaign(languages=0.5), other) < 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("population", sorted(name for name, one in populations().items() if one.campaign))
 def test_every_campaign_takes_every_dial(population: str, tmp_path: Path) -> None:
     """Turned all the way up, all kinds of campaigns still play, and keep exchanges of their own."""

@@ -58,6 +58,7 @@ def test_exchanges_come_back_in_order_of_time(tmp_path: Path, slot: int, monkeyp
     assert not list(tmp_path.rglob("*.arrow"))
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(demo: Path, tmp_path: Path) -> None:
     """Two processes, played in another order, write what one writes."""
     monkey = pytest.MonkeyPatch()
@@ -103,6 +104,7 @@ def test_columns_can_be_missing(demo: Path, tmp_path: Path) -> None:
     assert json.loads((out / "world.json").read_text())["without"] == ["ip", "registry", "text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
 def test_a_share_of_accounts_is_in_campaigns(tmp_path: Path, share: float) -> None:
     """As large as it was asked for; the honest accounts stay who they are."""
@@ -115,6 +117,7 @@ def test_a_share_of_accounts_is_in_campaigns(tmp_path: Path, share: float) -> No
     assert set(everybody.to_pylist()) - set(agents.to_pylist()) == set(honest.to_pylist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [7, 40])
 def test_days_are_as_many_as_asked_for(tmp_path: Path, n: int) -> None:
     """Exchanges begin on the first day and end on the last, or a retry later."""
