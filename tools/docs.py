@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stillwatch import schema
-from stillwatch.campaigns import concealment, sharing
+from stillwatch.campaigns import concealment, harvest, sharing
 from stillwatch.campaigns.explanations import EXPLANATIONS
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.cli import make_app
@@ -51,6 +51,7 @@ def evidence() -> str:
         out.append(f"| {sharing.NAMES[group]} | {kinds[0].family} | {labels} | {needs} |")
     out += ["", "## concealment", "", _text(concealment), "", _text(concealment.concealment), ""]
     out += ["## no-common-place", "", _text(concealment.scatter), "", _text(concealment.common_place), ""]
+    out += ["## ways, and what makes a harvest", "", _text(harvest), "", _text(harvest.ways), ""]
     out += [
         "## overlap",
         "",

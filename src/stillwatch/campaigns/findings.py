@@ -17,7 +17,8 @@ from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import target_shares
 from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
-from stillwatch.campaigns.measures import Floats
+from stillwatch.campaigns.harvest import Harvest, Harvests
+from stillwatch.campaigns.measures import Floats, Measures
 from stillwatch.campaigns.pictures import Everybody, make_pictures, tell
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.roles import CARRYING, Role, members, roles
@@ -80,7 +81,7 @@ class _Book:
         """Ids of the findings so far."""
         return {finding.finding_id for finding in self.findings}
 
-    def weigh(self, subject: Assessed, verdict: str, finding_id: str | None) -> None:
+    def weigh(self, subject: Assessed | Harvest, verdict: str, finding_id: str | None) -> None:
         """Note a tested group, and its bits for its accounts."""
         units = subject.units
         self.best[units] = np.maximum(self.best[units], (subject.coordination_bits, subject.extraction_bits))
@@ -118,16 +119,19 @@ class _Book:
         )
 
 
-def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Context, examples: dict[int, str]) -> Tables:
-    """The findings of an assessment and their tables: campaigns, then networks, each by its bits.
+def make_tables(
+    assessment: Assessment, verdicts: Sequence[str], harvests: Harvests, context: Context, examples: dict[int, str]
+) -> Tables:
+    """The findings of an assessment and their tables: campaigns, then networks, then harvests, each by its bits.
 
     verdicts: one a subject. A network that carries campaigns is a finding of its own, beside them.
     """
-    scorer = Scorer.of(context.links)
+    scorer, measures = Scorer.of(context.links), assessment.candidates
     book = _Book(context)
     judged = list(zip(verdicts, assessment.subjects, strict=True))
     order = sorted(judged, key=lambda one: -(one[1].coordination_bits + one[1].extraction_bits))
     told = [subject.network.members for verdict, subject in judged if verdict != "clear"]
+    told += [harvest.units for harvest in harvests.tested if harvest.found]
     everybody = tell(context.connection, np.unique(np.concatenate(told)) if told else np.zeros(0, np.int32))
     found = [subject.cells for verdict, subject in judged if verdict == "campaign"]
     campaigns = np.concatenate(found) if found else np.zeros(0, np.int64)
@@ -138,7 +142,7 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
         if verdict != "campaign":
             continue
         part = roles(context.connection, subject, context.cells, scorer, campaigns)
-        finding, picked = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples, book.ids)
+        finding, picked = _finding(verdict, subject, part, measures, context, everybody, scorer, examples, book.ids)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
@@ -154,20 +158,34 @@ def make_tables(assessment: Assessment, verdicts: Sequence[str], context: Contex
                 replace(role, role="driver" if role.account in theirs else "adjacent" if unit in before else role.role)
                 for role, unit in members(context.connection, subject, scorer)
             ]
-            finding, _ = _finding(verdict, subject, part, assessment, context, everybody, scorer, examples, book.ids)
+            finding, _ = _finding(verdict, subject, part, measures, context, everybody, scorer, examples, book.ids)
             book.enter(finding, part)
             book.weigh(subject, verdict, finding.finding_id)
             book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
         elif verdict != "campaign":
             book.weigh(subject, verdict, None)
+    for harvest in harvests.tested:
+        if not harvest.found:
+            book.weigh(harvest, "clear", None)
+            continue
+        part = [
+            Role(int(code), "driver", harvest.extraction_bits)
+            for code in np.flatnonzero(context.index.unit == harvest.unit)
+        ]
+        finding, picked = _finding(
+            "harvest", harvest, part, harvests.measures, context, everybody, scorer, examples, book.ids
+        )
+        book.enter(finding, part)
+        book.weigh(harvest, "harvest", finding.finding_id)
+        book.exchanges.append((finding.finding_id, picked, dict.fromkeys(picked["key"].unique().to_pylist(), 1.0)))
     return book.tables()
 
 
 def _finding(
     kind: str,
-    subject: Assessed,
+    subject: Assessed | Harvest,
     part: Sequence[Role],
-    assessment: Assessment,
+    measures: Measures,
     context: Context,
     everybody: Everybody,
     scorer: Scorer,
@@ -176,7 +194,7 @@ def _finding(
 ) -> tuple[Finding, pa.Table]:
     """The finding, and its exchanges as (exchange_id, key). taken: ids of the findings before it."""
     connection, cells = context.connection, context.cells
-    rows, units = subject.cells, subject.network.members
+    rows, units = subject.cells, subject.units if isinstance(subject, Harvest) else subject.network.members
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
     connection.execute(
         "create or replace temp table picked as select t.* from told t semi join picked_cells p "
@@ -201,7 +219,7 @@ def _finding(
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = {
         name: round(float(values[subject.row]), 4)
-        for name, values in target_shares(assessment.candidates).items()
+        for name, values in target_shares(measures).items()
         if values[subject.row] >= MIN_TARGET_SHARE
     }
     finding = Finding(
@@ -210,8 +228,10 @@ def _finding(
         coordination_bits=round(subject.coordination_bits, 3),
         extraction_bits=round(subject.extraction_bits, 3),
         margin_bits=round(subject.margin_bits, 3),
-        expected_false=expected_false(subject, kind, context.limits),
-        claim=_claim(kind, n_accounts, n, first, last, shares),
+        expected_false=subject.expected_false
+        if isinstance(subject, Harvest)
+        else expected_false(subject, kind, context.limits),
+        claim=_claim(kind, n_accounts, n, first, last, shares, _verified(subject, context.index)),
         accounts=n_accounts,
         exchanges=n,
         trajectories=trajectories,
@@ -253,14 +273,26 @@ def _templates(rows: Ints, cells: Cells, examples: dict[int, str]) -> list[Templ
     return out
 
 
-def _atlas(kind: str, subject: Assessed) -> list[str]:
+def _atlas(kind: str, subject: Assessed | Harvest) -> list[str]:
+    if isinstance(subject, Harvest):
+        return []
     known = measured_evidence()
     named = {known[e.name].atlas for e in subject.evidence if e.name in known and e.bits > 0}
     always = ATLAS_OF_CAMPAIGN if kind == "campaign" else ATLAS_OF_NETWORK
     return sorted({*always, *(a for a in named if a and kind == "campaign")})
 
 
-def _claim(kind: str, accounts: int, n: int, first: int, last: int, shares: dict[str, float]) -> str:
+def _verified(subject: Assessed | Harvest, index: AccountIndex) -> bool | None:
+    """Whether the registry calls a harvest's accounts verified; None where it does not say, and of other findings."""
+    if not isinstance(subject, Harvest):
+        return None
+    said = index.verified[index.unit == subject.unit]
+    return None if (said < 0).all() else bool((said != 0).all())
+
+
+def _claim(
+    kind: str, accounts: int, n: int, first: int, last: int, shares: dict[str, float], verified: bool | None
+) -> str:
     days = max((last - first) / 86_400e6, 0.0)
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
     if kind == "campaign":
@@ -268,8 +300,17 @@ def _claim(kind: str, accounts: int, n: int, first: int, last: int, shares: dict
         who = f"{accounts:,} accounts that present themselves as unrelated act as one"
         return f"{who} and collected {n:,} answers in {span}{after}."
     if kind == "harvest":
-        what = f"{n:,} answers as training data in {span}"
-        return f"{accounts:,} accounts that belong together collected {what}: a matter of terms, not of fraud."
+        who = "One account" if accounts == 1 else f"One declared organisation, with {accounts:,} accounts,"
+        after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
+        said = {
+            True: "The registry calls it verified",
+            False: "The registry calls it unverified",
+            None: "The registry does not say whether it is verified",
+        }[verified]
+        return (
+            f"{who} collected {n:,} answers in {span} as one collects training data{after}. It hides nothing: a matter "
+            f"of terms, not of fraud. {said}; whether its contract allows this stands in the contract alone."
+        )
     who = f"{accounts:,} accounts that present themselves as unrelated act as one over {span}"
     return f"{who}. Whoever they serve, acting as one is no accusation by itself."
 

@@ -70,6 +70,13 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
             f"Look at {them} only if your terms forbid resale or shared accounts: no network is accused of collecting "
             "training data."
         )
+    harvests = [names[one.finding_id] for one in findings if one.verdict == "harvest"]
+    if harvests:
+        whom = "the customer" if len(harvests) == 1 else "the customers"
+        out.append(
+            f"Ask {whom} of {listed(harvests, 6)} what the answers are for, or look whether the contract allows it: a "
+            "matter of terms. Nobody there hides anything, and no account is to be closed for it."
+        )
     if summary.missing_evidence:
         ways = _turn_on(summary.missing_evidence)
         more = len(ways) - MAX_WAYS
@@ -101,7 +108,10 @@ def in_short(finding: Finding) -> list[tuple[str, list[str]]]:
     out = [
         ("They act as one", _of_different_families(coordination)),
         ("They hide it", [one.sentence for one in hidden]),
-        ("They collect answers", _of_different_families(extraction)),
+        (
+            "It collects answers" if finding.verdict == "harvest" else "They collect answers",
+            _of_different_families(extraction),
+        ),
     ]
     if best is not None and best.margin_bits > 0:
         out.append((f"It is not just “{best.name}”", list(best.against[:2])))

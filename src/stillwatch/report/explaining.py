@@ -49,7 +49,7 @@ class FindingAnswer:
             "accounts": [msgspec.to_builtins(member) for member in self.members],
             "n_accounts": self.n_members,
             "linked": self.linked,
-            "campaign_takes_bits": self.needed_bits,
+            "harvest_takes_bits" if self.finding.verdict == "harvest" else "campaign_takes_bits": self.needed_bits,
         }
 
 
@@ -151,7 +151,9 @@ def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> Findi
         members=ordered(mine)[:MAX_ACCOUNTS],
         n_members=mine.num_rows,
         linked=linked_findings(finding, scan.links),
-        needed_bits=scan.summary.null.campaign_threshold_bits,
+        needed_bits=scan.summary.null.harvest_threshold_bits
+        if finding.verdict == "harvest"
+        else scan.summary.null.campaign_threshold_bits,
     )
 
 
@@ -242,6 +244,11 @@ def _nearest(scan: ScanFolder, coordination: float) -> TestedGroup | None:
 def _reason(part: Part) -> str:
     finding = f"{part.name} ({part.finding.finding_id}, {part.finding.verdict})"
     own = f"with {bits(part.bits)} bits of its own"
+    if part.finding.verdict == "harvest":
+        return (
+            f"It is an account of the customer of {finding}, whose traffic collects training data: a matter "
+            "of terms. It hides nothing, and is not accused of fraud."
+        )
     network = part.finding.verdict == "network"
     said = {
         "driver": f"It carries exchanges of {finding}, {own}.",

@@ -23,7 +23,8 @@ class Near:
 
 def nearest_clear(tested: Sequence[TestedGroup], null: NullSample, limit: int = MAX_NEAR) -> list[Near]:
     """The groups that stayed clear, the nearest to a verdict on both axes first."""
-    clear = [group for group in tested if group.verdict == "clear"]
+    # Customers by themselves, tested for harvest alone, are near to nothing that accuses groups.
+    clear = [group for group in tested if group.verdict == "clear" and group.coordination_bits > 0]
     ordered = sorted(clear, key=lambda one: (-_nearness(one, null), -one.extraction_bits, -one.coordination_bits))
     return [Near(group, lacking(group, null)) for group in ordered[:limit]]
 

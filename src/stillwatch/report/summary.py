@@ -54,6 +54,8 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     sample's tail is extrapolated.  best_decoy_bits: of the strongest network in any decoy.  streams_tested: put to the
     test of a campaign; streams_seeming_honest: as many of them as seem honest, which sets campaign_threshold_bits.
     least_exchanges: groups with fewer are not put to that test.
+    harvests_tested: customers put to the test of harvest, against harvest_null_units honest ones; max_false_harvests:
+    expected false harvests per 30 days, which sets harvest_threshold_bits.
     """
 
     decoy_groups: int
@@ -66,6 +68,10 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     streams_seeming_honest: float = 0.0
     best_decoy_bits: float = 0.0
     least_exchanges: int = 1000
+    harvest_threshold_bits: float = 0.0
+    harvests_tested: int = 0
+    harvest_null_units: int = 0
+    max_false_harvests: float = 0.0
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ def _finding(answer: FindingAnswer, wide: bool) -> list[RenderableType]:
         for label, said in in_short(finding):
             out += _item(f"{label}:", " ".join(f"{capitalize_first(shown(one, 400))}." for one in said))
     out += [_heading("Evidence"), *(_table(answer.steps) if wide else _stacked(answer.steps))]
-    if finding.verdict != "network":
+    if finding.verdict == "campaign":
         out.append(Text(f"exactly: {_sum(answer)}", style="dim"))
     honest = explained(finding)
     if honest:
@@ -91,7 +91,7 @@ def _facts(answer: FindingAnswer) -> Table:
     finding = answer.finding
     best = best_explanation(finding)
     over = f"over the best honest explanation{f', {shown_id(best.name)}' if best else ''}"
-    takes = f" (a campaign takes {bits(answer.needed_bits)})" if finding.verdict == "campaign" else ""
+    takes = f" (a {finding.verdict} takes {bits(answer.needed_bits)})" if finding.verdict != "network" else ""
     facts = _plain("", "")
     facts.add_row("accounts", Text(count(finding.accounts)))
     facts.add_row("exchanges", Text(f"{count(finding.exchanges)}, {share(finding.network_share)} of their traffic"))
@@ -107,7 +107,7 @@ def _facts(answer: FindingAnswer) -> Table:
     margin = f", a factor of {times(finding.margin_bits)}" if finding.margin_bits > 0 else ""
     facts.add_row("", Text(f"{bits(finding.margin_bits)} bits {over}{margin}{takes}"))
     odds = "; ".join(f"{probability(one.p)} at {one.prior_per_million:,.10g}" for one in answer.chances)
-    if finding.verdict != "network":
+    if finding.verdict == "campaign":
         facts.add_row("probability", Text(f"at least {odds} campaign accounts in a million"))
     return facts
 
@@ -136,6 +136,10 @@ def _references(answer: FindingAnswer) -> list[RenderableType]:
         out += _item("MITRE ATLAS:", "; ".join(f"{shown_id(t)} {technique_name(t)}".strip() for t in finding.atlas))
     if finding.verdict == "network":
         out.append(Text("A network is no accusation: it says that accounts act as one, not what for.", style="italic"))
+    if finding.verdict == "harvest":
+        out.append(
+            Text("A harvest is a matter of terms: nobody hides anything, and nobody is accused of fraud.", "italic")
+        )
     return out
 
 

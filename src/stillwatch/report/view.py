@@ -213,7 +213,9 @@ def view_finding(
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked,
         network=network,
-        needed=summary.null.campaign_threshold_bits,
+        needed=summary.null.harvest_threshold_bits
+        if finding.verdict == "harvest"
+        else summary.null.campaign_threshold_bits,
         carrying=sum(n for role, n in roles if role in CARRYING) or finding.accounts,
     )
 

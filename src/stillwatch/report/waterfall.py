@@ -49,10 +49,10 @@ class Chance:
 def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
     """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, total.
 
-    A network is no campaign's hypothesis: its sum begins at nothing, and ends with its evidence.
+    Networks and harvests are no campaign's hypothesis: their sum begins at nothing, and ends with their evidence.
     """
-    network = finding.verdict == "network"
-    at = 0.0 if network else prior_bits(prior_per_million)
+    accuses = finding.verdict == "campaign"
+    at = prior_bits(prior_per_million) if accuses else 0.0
     steps = [
         Step(
             "prior", "prior", "", "", at, 0.0, at,
@@ -70,7 +70,7 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
             steps.append(Step("rest", "not itemised", "", axis, rest, at, at + rest, "bits that no piece accounts for"))
             at += rest
         steps.append(Step("subtotal", axis, "", axis, at - begin_axis, begin_axis, at, f"all {axis} evidence"))
-    if network:
+    if not accuses:
         return steps[1:]
     best = best_explanation(finding)
     taken = finding.margin_bits - finding.coordination_bits - finding.extraction_bits

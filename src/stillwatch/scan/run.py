@@ -20,6 +20,7 @@ from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
+from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
 from stillwatch.campaigns.verdicts import judge
 from stillwatch.engine.database import database
@@ -112,6 +113,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             _, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
             assessment = join_efforts(assessment, limits)
             verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
+            harvests = find_harvests(assessment, verdicts, days)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)
             context = Context(
@@ -124,10 +126,10 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
                 limits=limits,
                 missing=[f"{one['evidence']}: needs {one['needs']}" for one in lacking],
             )
-            shown = _shown_templates(assessment, verdicts, cells)
+            shown = _shown_templates(assessment, verdicts, harvests, cells)
             sampled = work / "sample.parquet"
             texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
-            tables = make_tables(assessment, verdicts, context, texts)
+            tables = make_tables(assessment, verdicts, harvests, context, texts)
     summary: dict[str, Any] = {
         "stillwatch": __version__,
         "versions": {"fingerprint": schema.FINGERPRINT_VERSION, "findings": schema.FINDINGS_VERSION},
@@ -158,6 +160,10 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             "campaign_threshold_bits": round(limits.campaign, 3),
             "coordination_threshold_bits": round(limits.coordination, 3),
             "extraction_threshold_bits": round(limits.campaign, 3),
+            "harvest_threshold_bits": round(harvests.threshold, 3),
+            "harvests_tested": len(harvests.tested),
+            "harvest_null_units": harvests.n_null,
+            "max_false_harvests": FALSE_HARVESTS,
         },
         "promise": {
             "max_false_campaigns": options.max_false_campaigns,
@@ -207,10 +213,11 @@ def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, A
         ) from error
 
 
-def _shown_templates(assessment: Assessment, verdicts: Sequence[str], cells: Cells) -> list[int]:
+def _shown_templates(assessment: Assessment, verdicts: Sequence[str], harvests: Harvests, cells: Cells) -> list[int]:
     """Templates of the streams that are found, for which a report shows examples."""
-    found = [s for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
-    keys = [np.unique(cells.key[s.cells]) for s in found]
+    found = [s.cells for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
+    found += [harvest.cells for harvest in harvests.tested if harvest.found]
+    keys = [np.unique(cells.key[rows]) for rows in found]
     if not keys:
         return []
     unique = np.unique(np.concatenate(keys))

@@ -13,6 +13,7 @@ from report_samples import empty_scan, rich_scan, summary
 from stillwatch import schema
 from stillwatch.campaigns.explanations import EXPLANATIONS
 from stillwatch.campaigns.finding import Finding
+from stillwatch.campaigns.harvest import EXPLANATIONS as OF_HARVESTS
 from stillwatch.report.advice import UNSEEN, in_short, next_steps, unseen_in_words
 from stillwatch.report.conclusion import same_accounts
 from stillwatch.report.honest import ASK, explained
@@ -47,7 +48,7 @@ def test_every_evidence_has_words_for_its_absence() -> None:
 
 def test_every_honest_explanation_can_be_asked_about() -> None:
     """Each says what a person can find out outside the logs."""
-    assert set(ASK) == {one.name for one in EXPLANATIONS}
+    assert set(ASK) == {one.name for one in EXPLANATIONS} | set(OF_HARVESTS)
 
 
 def test_the_surest_campaign_comes_first(campaigns: list[Finding]) -> None:

@@ -1,0 +1,342 @@
+"""Harvest: one account, or one declared organisation, whose own traffic collects training data in the open.
+
+Nobody is accused of fraud by it: the accounts say whose they are, and whether the terms allow it only a contract says.
+
+A single account can be compared with nothing but accounts, and the rarest of n is rare by log2(n + 1) bits at the most:
+what asking all n of them costs. So two facts are asked of it that honest customers show independently, but for a
+dependence that is measured: *how much* it collected that nobody else had asked for, and *of what kind*. Each weighs no
+more than the sample shows; together they are one number, after Brown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.stats import chi2, spearmanr
+
+from stillwatch.campaigns.assess import (
+    LIVES_ON,
+    LIVES_ON_MOULDS,
+    MAX_OF_TEMPLATE,
+    MAX_SINGLES,
+    MIN_CAMPAIGN_EXCHANGES,
+    MIN_NULL_EXCHANGES,
+    Assessment,
+)
+from stillwatch.campaigns.calibration import rank_bits_of_all
+from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
+from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.measures import Floats, Measures, chosen, measure
+from stillwatch.campaigns.registry import measured_evidence
+from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE
+from stillwatch.profiles.index import Ints
+
+FALSE_HARVESTS = 0.2
+"""Expected false `harvest` findings per 30 days: a budget of their own. They accuse nobody of fraud, but whoever is
+asked what he does with his answers has been named."""
+
+MIN_NULL_UNITS = 63
+"""Honest accounts below which nothing is said: six bits, and no ground for a dependence."""
+
+SPEAKS_BITS = 3.0
+"""Each of the two facts must say so much by itself."""
+
+AMOUNT = ("fresh-answers", "answers")
+ASKED = ("long-answers", "reasoning-asked", "mould-and-slots")
+"""Evidence that is asked of a harvest, as of a campaign's streams; `ways` besides."""
+
+WAYS = "ways"
+
+APPLICATION = "application"
+EVALUATOR = "evaluator"
+EXPLANATIONS = (APPLICATION, EVALUATOR)
+"""Honest explanations that a harvest is weighed against."""
+
+_FACTS = ("amount", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """A unit that was put to the test of harvest. cells: all of its rows in `Cells`; row: its own in the measures.
+
+    found: whether it is a finding.  expected_false: findings this strong that honest traffic would give in 30 days.
+    """
+
+    unit: int
+    cells: Ints
+    n_exchanges: int
+    evidence: list[Evidence]
+    explanations: list[Explanation]
+    found: bool
+    expected_false: float
+    row: int
+
+    @property
+    def units(self) -> npt.NDArray[np.int32]:
+        """The unit, as groups have it."""
+        return np.array([self.unit], np.int32)
+
+    @property
+    def coordination_bits(self) -> float:
+        """None: it is one party, and says so."""
+        return 0.0
+
+    @property
+    def extraction_bits(self) -> float:
+        """Sum of the evidence that it collects training data."""
+        return sum(e.bits for e in self.evidence)
+
+    @property
+    def margin_bits(self) -> float:
+        """Bits over the best honest explanation."""
+        return self.explanations[0].margin_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Harvests:
+    """All units that were tested, the strongest first, and their measures. threshold: bits that a finding takes."""
+
+    tested: list[Harvest]
+    measures: Measures
+    threshold: float
+    n_null: int
+
+
+def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) -> Harvests:
+    """Units by themselves that collect training data, tested against all others by themselves.
+
+    verdicts: on the assessment's subjects: members of what was found are not tested.
+    Null: whole units outside all networks, as for campaigns; of those that live on one template a few.
+    """
+    connection, cells = assessment.bench.connection, assessment.bench.cells
+    volume = np.bincount(cells.unit, cells.n).astype(np.int64)
+    order = np.argsort(cells.unit, kind="stable")
+    units, first = np.unique(cells.unit[order], return_index=True)
+    rows_of = dict(zip(units.tolist(), np.split(order, first[1:]), strict=True))
+    found = [s.network.members for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
+    apart = units[~np.isin(units, np.concatenate(found))] if found else units
+    candidates = apart[volume[apart] >= MIN_CAMPAIGN_EXCHANGES].tolist()
+    honest = _honest(assessment, volume).tolist()
+    share = min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
+    threshold = float(np.log2(max(len(candidates), 1) / (FALSE_HARVESTS * share)))
+    mine = _measured(connection, cells, [rows_of[u] for u in candidates])
+    if len(honest) < MIN_NULL_UNITS or not candidates:
+        return Harvests([], mine.measures, threshold, len(honest))
+    null = _measured(connection, cells, [rows_of[u] for u in honest])
+    everybody = _weigh(mine, null)
+    on_moulds = null.measures.mould >= LIVES_ON_MOULDS
+    against = {
+        APPLICATION: _weigh(mine, null.only(on_moulds)) if on_moulds.sum() >= MIN_NULL_UNITS else everybody,
+        EVALUATOR: _weigh(mine.nobody_elses(), null.nobody_elses()),
+    }
+    tested = []
+    for row, unit in enumerate(candidates):
+        explanations = [_explanation(name, mine, weighed, row) for name, weighed in against.items()]
+        explanations.sort(key=lambda one: (one.margin_bits, one.name))
+        strength = min(float(everybody.bits[row]), explanations[0].margin_bits)
+        speaks = bool((everybody.facts[:, row] >= SPEAKS_BITS).all())
+        tested.append(
+            Harvest(
+                unit=unit,
+                cells=rows_of[unit],
+                n_exchanges=int(volume[unit]),
+                evidence=everybody.pieces(row),
+                explanations=explanations,
+                found=speaks and strength >= threshold,
+                expected_false=len(candidates) * 2.0**-strength / share,
+                row=row,
+            )
+        )
+    return Harvests(sorted(tested, key=lambda h: -h.extraction_bits), mine.measures, threshold, len(honest))
+
+
+def _honest(assessment: Assessment, volume: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Units of the null: outside all networks, not living on the keys of their streams, a few of each template.
+
+    Neither a popular tool's users nor a campaign that was not found may be the null.
+    """
+    cells = assessment.bench.cells
+    keys = [s.stream.keys for s in assessment.subjects if s.stream is not None]
+    mine = np.isin(cells.key, np.concatenate(keys)) if keys else np.zeros(len(cells.key), bool)
+    on_streams = np.bincount(cells.unit[mine], cells.n[mine], len(volume)) / np.maximum(volume, 1.0)
+    fit = (volume >= MIN_NULL_EXCHANGES) & (on_streams < LIVES_ON)
+    for subject in assessment.subjects:
+        fit[subject.network.members] = False
+    main = np.flatnonzero(cells.is_template[cells.key] & (cells.n * 2 > volume[cells.unit]) & fit[cells.unit])
+    main = main[np.argsort(cells.key[main], kind="stable")]
+    first = np.searchsorted(cells.key[main], cells.key[main])
+    fit[cells.unit[main[np.arange(len(main)) - first >= MAX_OF_TEMPLATE]]] = False
+    units = np.flatnonzero(fit)
+    return units[:: max(1, len(units) // MAX_SINGLES)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Measures of whole units, and of each the share of its prompts that no other unit sent. Shape: own (n,)."""
+
+    measures: Measures
+    own: Floats
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> _Measured:
+        return _Measured(chosen(self.measures, rows), self.own[rows])
+
+    def nobody_elses(self) -> _Measured:
+        """The same where only prompts count that no other unit sent."""
+        return _Measured(replace(self.measures, distinct=self.measures.distinct * self.own), self.own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Units against a null. Shapes: bits (n,); facts (2, n) bits of amount and kind; surprise (n_evidence, n)."""
+
+    bits: Floats
+    facts: Floats
+    surprise: Floats
+    numbers: Floats
+    usual: Floats
+    names: list[str]
+
+    def pieces(self, row: int) -> list[Evidence]:
+        """The bits of a unit, dealt to its facts and to the evidence in them in proportion to their surprise."""
+        out = []
+        for fact, name in enumerate(_FACTS):
+            at = [k for k, one in enumerate(self.names) if (one in AMOUNT) == (name == "amount")]
+            said = float(self.surprise[at, row].sum())
+            share = float(self.facts[fact, row] / max(self.facts[:, row].sum(), 1e-9))
+            for k in at:
+                bits = float(self.bits[row]) * share * float(self.surprise[k, row]) / max(said, 1e-9)
+                if bits > 0:
+                    out.append(_piece(self.names[k], bits, float(self.numbers[k, row]), float(self.usual[k])))
+        return sorted(out, key=lambda e: (-e.bits, e.name))
+
+
+def _weigh(mine: _Measured, null: _Measured) -> _Weighed:
+    """Bits of units against a null: each of the two facts by its rank, and both together.
+
+    Source: Brown, A method for combining non-independent, one-sided tests of significance, Biometrics 1975, with the
+    covariance of two correlated normals; Spearman's correlation of the null's own bits stands for theirs.
+    Assumes: among honest accounts the two facts hang together no more closely far out than they do in the middle.
+    """
+    names = [*AMOUNT, *ASKED, WAYS]
+    known = measured_evidence()
+    numbers, samples, surprise, usual = [], [], [], []
+    for name in names:
+        if name == WAYS:
+            number, sample = ways(mine.measures, null.measures), ways(null.measures, null.measures)
+        else:
+            number, sample = (known[name].number(one.measures, null.measures) for one in (mine, null))
+        numbers.append(number)
+        samples.append(_surprise(sample, sample))
+        surprise.append(_surprise(number, sample))
+        usual.append(float(np.nanmedian(sample)) if np.isfinite(sample).any() else float("nan"))
+    raw, own = np.stack(surprise), np.stack(samples)
+    facts, nulls = [], []
+    for amount in (True, False):
+        rows = [k for k, name in enumerate(names) if (name in AMOUNT) == amount]
+        total = own[rows].sum(axis=0)
+        facts.append(rank_bits_of_all(raw[rows].sum(axis=0), total))
+        nulls.append(rank_bits_of_all(total, total))
+    both = np.stack(facts)
+    dependence = float(spearmanr(nulls[0], nulls[1]).statistic)
+    bits = together_bits(both, max(dependence, 0.0) if np.isfinite(dependence) else 1.0)
+    return _Weighed(bits, both, raw, np.stack(numbers), np.array(usual), names)
+
+
+def together_bits(bits: Floats, correlation: float) -> Floats:
+    """Bits of two facts together, each a rank among honest numbers. Shapes: bits (2, n); result (n,).
+
+    Fisher's sum of logarithms, as a chi-square whose variance has the covariance of two normals that correlate so:
+    3.263 r + 0.710 r^2 + 0.027 r^3.   Source: Brown 1975, and Kost and McDermott 2002 for the polynomial.
+    """
+    statistic = 2.0 * np.log(2.0) * bits.sum(axis=0)
+    covariance = 3.263 * correlation + 0.710 * correlation**2 + 0.027 * correlation**3
+    variance = 8.0 + 2.0 * covariance
+    out: Floats = -chi2.logsf(statistic * 8.0 / variance, 32.0 / variance) / np.log(2.0)
+    return np.maximum(out, 0.0)
+
+
+def _surprise(values: Floats, null: Floats) -> Floats:
+    """Bits beyond the usual half."""
+    return np.maximum(rank_bits_of_all(values, null) - 1.0, 0.0)
+
+
+def ways(measures: Measures, null: Measures) -> Floats:
+    """Bits of the ways of making data, each as rare as its share is among honest accounts, added up."""
+    shares, usual = target_shares(measures), target_shares(null)
+    rare: Floats = np.sum([_surprise(shares[name], usual[name]) for name in MAKE_DATA], axis=0)
+    return rare
+
+
+def _piece(name: str, bits: float, observed: float, expected: float) -> Evidence:
+    if name == WAYS:
+        return Evidence(
+            family="text",
+            axis="extraction",
+            name=WAYS,
+            bits=bits,
+            observed=observed,
+            expected=expected,
+            sentence="it asks for reasoning, grades, rewriting and sets of instructions at shares which, taken "
+            f"together, are {observed:.1f} bits rarer than an ordinary customer's ({expected:.1f})",
+        )
+    known = measured_evidence()[name]
+    seen, usual = known.shown(observed), known.shown(expected)
+    return Evidence(
+        family=known.family,
+        axis=known.axis,
+        name=name,
+        bits=bits,
+        observed=seen,
+        expected=usual,
+        sentence=known.sentence.format(observed=seen, expected=usual),
+    )
+
+
+def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int) -> Explanation:
+    bits = float(weighed.bits[row])
+    rare = f"one in {2.0**bits:,.0f} collects so much of such a kind"
+    others = 1.0 - float(mine.own[row])
+    if name == APPLICATION:
+        said = "one application that answers its own users, or works off a list"
+        against = [f"of the applications that honest accounts run, {rare}"]
+        fits = ["most of its prompts are poured from moulds, as every application's are"]
+    else:
+        said = "somebody who runs public benchmarks"
+        against = [f"where only prompts count that nobody else sent, {rare} among honest accounts"]
+        fits = [f"{others:.0%} of its prompts were sent by somebody else too"] if others > 0.005 else []
+    return Explanation(
+        name=name,
+        margin_bits=round(bits, 3),
+        for_=[f"{said} would show this too: {one}" for one in fits],
+        against=against,
+    )
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> _Measured:
+    found = measure(connection, cells, groups)
+    units = np.array([int(cells.unit[rows[0]]) for rows in groups], np.int64)
+    return _Measured(found, _nobody_elses(connection, units))
+
+
+def _nobody_elses(connection: duckdb.DuckDBPyConnection, units: npt.NDArray[np.int64]) -> Floats:
+    """Share of each unit's distinct prompts that no other unit sent; 1 without text. Shapes: (n,) both."""
+    connection.register("asked_units", pa.table({"unit": units, "at": np.arange(len(units))}))
+    table = connection.sql(
+        """
+        with sent as (
+            select prompt_hash, unit from exchanges where prompt_hash is not null group by all
+        ), common as (select prompt_hash from sent group by prompt_hash having count(*) > 1)
+        select a.at, (count(*) filter (c.prompt_hash is not null))::double / count(*) as common
+        from sent s join asked_units a using (unit) left join common c using (prompt_hash) group by a.at order by a.at
+        """
+    ).to_arrow_table()
+    connection.unregister("asked_units")
+    out = np.ones(len(units))
+    out[table["at"].to_numpy()] = 1.0 - table["common"].to_numpy()
+    return out
