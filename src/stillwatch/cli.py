@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check:check", "Say what logs hold, before a scan."),
     "scan": ("scan:scan", "Find campaigns in logs, and write findings and a report."),
     "explain": ("explain:explain", "Say why an account or a finding was found, or why not."),
+    "review": ("review:review", "Confirm or dismiss a finding, for the scans to come."),
     "formats": ("formats:formats", "List the log formats, and what each can support."),
     "range": ("range_:range_", "Write a labelled world's logs, to see what a scan would find."),
     "evaluate": ("evaluate:evaluate", "Score a scan against the truth of a labelled world."),

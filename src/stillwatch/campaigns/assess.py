@@ -179,15 +179,19 @@ def assess(
     places: Places,
     account_unit: Ints,
     rng: np.random.Generator,
+    past: npt.NDArray[np.int64] | None = None,
 ) -> Assessment:
     """Every network and every stream in it, weighed.
 
-    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
+    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.  past: units of findings
+    that were confirmed in earlier scans: no honest sample.
     """
     scorer = Scorer.of(links)
     declared = np.bincount(account_unit, minlength=links.n_units) > 1
     split = split_streams(connection, cells, scorer, [network.members for network in networks], declared)
     suspects = _suspects(cells, networks, split)
+    if past is not None:
+        suspects = np.union1d(suspects, past)
     bench = Bench(
         connection=connection,
         cells=cells,

@@ -85,7 +85,10 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. Counts are of exchanges kept; times are UTC ISO; targets sum to at most 1."""
+    """One finding. Counts are of exchanges kept; times are UTC ISO; targets sum to at most 1.
+
+    reviews: what analysts and declared uses said of it, a sentence each.
+    """
 
     finding_id: str
     verdict: str
@@ -108,6 +111,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     templates: list[TemplateExample] = msgspec.field(default_factory=list)
     atlas: list[str] = msgspec.field(default_factory=list)
     operators: list[Operator] = msgspec.field(default_factory=list)
+    reviews: list[str] = msgspec.field(default_factory=list)
     missing: list[str] = msgspec.field(default_factory=list)
     pictures: Pictures = msgspec.field(default_factory=Pictures)
 
@@ -123,9 +127,46 @@ class TestedGroup(msgspec.Struct, frozen=True, kw_only=True):
     finding_id: str | None = None
 
 
+class Spared(msgspec.Struct, frozen=True, kw_only=True):
+    """A group, or a part of one, that would have been a campaign's, and that a declared use covers: no accusation.
+
+    whole: whether nothing of it is left as a finding.
+    """
+
+    coordination_bits: float
+    extraction_bits: float
+    margin_bits: float
+    accounts: int
+    exchanges: int
+    whole: bool
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared use and what it changed in this scan, or a dismissed finding, which is one too.
+
+    name: D1, D2, ...  source: `declared` or `review`.  who: what it names, the first of them.  status: `in effect`,
+    `expired`, `absent` (none of it is in these logs) or `outgrown` (a dismissed finding that has come back).
+    accounts: how many of these logs it covers.  spared: groups that it covers.  sentence: what a person reads.
+    """
+
+    name: str
+    source: str
+    who: list[str]
+    use: str
+    owner: str
+    until: str
+    status: str
+    accounts: int
+    sentence: str
+    by: str = ""
+    why: str = ""
+    spared: list[Spared] = msgspec.field(default_factory=list)
+
+
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of `findings.json`."""
 
     schema_version: int
     findings: list[Finding]
     tested: list[TestedGroup] = msgspec.field(default_factory=list)
+    declared: list[Declared] = msgspec.field(default_factory=list)

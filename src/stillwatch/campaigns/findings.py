@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -50,7 +50,8 @@ class Tables:
 class Context:
     """Everything that findings are written from.
 
-    volume: (n_accounts,) exchanges.  labels: (kind, hash) -> text.
+    volume: (n_accounts,) exchanges.  labels: (kind, hash) -> text.  remarks: row of a subject in the measures -> what
+    is to be said of its finding.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -61,6 +62,7 @@ class Context:
     labels: dict[tuple[str, int], str]
     limits: Thresholds
     missing: list[str]
+    remarks: Mapping[int, list[str]] = field(default_factory=dict)
 
 
 class _Book:
@@ -244,6 +246,7 @@ def _finding(
         explanations=subject.explanations,
         templates=_templates(rows, cells, examples),
         atlas=_atlas(kind, subject),
+        reviews=[] if isinstance(subject, Harvest) else context.remarks.get(subject.row, []),
         missing=context.missing,
         pictures=make_pictures(connection, everybody, scorer, units, load, context.labels),
     )

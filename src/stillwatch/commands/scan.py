@@ -26,6 +26,8 @@ def scan(
     prior: float = 100.0,
     exemplars: Literal["masked", "none"] = "masked",
     min_accounts: int = 5,
+    declared: Path | None = None,
+    reviews: Path | None = None,
     key: Path | None = None,
     pseudonymise: Path | None = None,
     seed: int = 0,
@@ -60,6 +62,10 @@ def scan(
         `masked` shows templates that enough accounts sent; `none` keeps no text at all.
     min_accounts
         Accounts that must have sent a text before it is shown.
+    declared
+        Declared uses (.toml, .json, .csv, .yaml): who does what with permission, who answers for it, until when.
+    reviews
+        The log of `stillwatch review`: dismissed findings are spared, confirmed ones are no honest sample.
     key
         File with the key for digests of messages and reasoning blocks.
     pseudonymise
@@ -106,6 +112,8 @@ def scan(
         exemplars=exemplars == "masked",
         min_exemplar_accounts=min_accounts,
         seed=seed,
+        declared=declared,
+        reviews=reviews,
         memory_mb=memory,
         threads=threads,
         read=ReadOptions(
@@ -169,6 +177,10 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     if kinds["harvest"]:
         they = "1 declared customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} declared customers make"
         console.print(f"{they} training data.")
+    for one in findings.declared:
+        if one.spared or one.status != "in effect":
+            said = f"{one.name} {one.use} ({one.owner}, until {one.until}): {one.sentence}"
+            console.print(Text(said, style="yellow"))
     lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})
     if lacking:
         console.print(f"These logs cannot support: {', '.join(lacking)}.", style="dim")

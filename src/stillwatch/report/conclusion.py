@@ -64,6 +64,14 @@ def conclude(
             f"{'customer makes' if len(harvests) == 1 else 'customers make'} training data in the open: a matter of "
             "terms, not of fraud."
         )
+    spared = [one for one in findings.declared if one.spared]
+    if spared:
+        groups = sum(len(one.spared) for one in spared)
+        details.append(
+            f"{spelled(groups).capitalize()} {'group is' if groups == 1 else 'groups are'} not called a campaign, "
+            f"wholly or in part, because a declared use covers {'it' if groups == 1 else 'them'} "
+            f"({listed([one.name for one in spared], 6)}). They stand under Declared uses and reviews."
+        )
     return Conclusion(headline, details, [] if campaigns else could_have_found(findings, summary))
 
 

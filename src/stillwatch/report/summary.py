@@ -82,6 +82,36 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     share_spent: float
 
 
+class DeclaredUses(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of declared uses that the scan was given, and what it changed.
+
+    groups_spared: would have been campaigns, wholly or in part.
+    """
+
+    digest: str
+    entries: int
+    in_effect: int
+    expired: int
+    outgrown: int
+    groups_spared: int
+
+
+class Reviews(msgspec.Struct, frozen=True, kw_only=True):
+    """The log of analysts' verdicts that the scan was given, and what it changed.
+
+    units_out_of_the_null: accounts of confirmed findings, which are no honest sample.
+    """
+
+    digest: str
+    confirmed: int
+    dismissed: int
+    units_out_of_the_null: int
+    in_effect: int
+    expired: int
+    outgrown: int
+    groups_spared: int
+
+
 class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of `scan.json`. coverage: column -> share of rows that fill it. Times are UTC ISO."""
 
@@ -102,3 +132,5 @@ class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
     missing_evidence: list[MissingEvidence] = msgspec.field(default_factory=list)
     address_database: str | dict[str, str] | None = None
     notes: list[str] = msgspec.field(default_factory=list)
+    declared: DeclaredUses | None = None
+    reviews: Reviews | None = None

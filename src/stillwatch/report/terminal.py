@@ -84,6 +84,10 @@ def _finding(answer: FindingAnswer, wide: bool) -> list[RenderableType]:
     if rest > 0:
         out.append(Text(f"{count(rest)} more are in finding_accounts.parquet and in report.html", style="dim"))
     out += _references(answer)
+    if finding.reviews:
+        out.append(_heading("Declared uses and reviews"))
+        for review in finding.reviews:
+            out += _item("•", shown(review, 900))
     return out
 
 

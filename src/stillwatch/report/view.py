@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from markupsafe import Markup
 
-from stillwatch.campaigns.finding import Finding, TemplateExample
+from stillwatch.campaigns.finding import Declared, Finding, TemplateExample
 from stillwatch.report import charts
 from stillwatch.report.advice import MAX_UNSEEN, UNSEEN, in_short, needed_in_words
 from stillwatch.report.atlas import technique_name
@@ -134,6 +134,7 @@ class Page:
     axes: Markup | None
     tested: list[tuple[str, int]]
     near: list[Near]
+    declared: list[Declared]
     columns: list[Column]
     reasons: list[tuple[str, int]]
     n_reasons: int

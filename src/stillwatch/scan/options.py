@@ -19,6 +19,7 @@ class ScanOptions:
     million, for the shown probability only.  min_exemplar_accounts: accounts that must have sent a text before it is
     shown; exemplars False keeps no text at all.  seed: of every random choice.
     checkpoint_seconds: how long reading goes on, at least, before it writes down again how far it is.
+    declared: file of declared uses.  reviews: log of analysts' verdicts.
     read: how logs are read; its `exemplars` is set from the one here.
     """
 
@@ -31,6 +32,8 @@ class ScanOptions:
     exemplars: bool = True
     min_exemplar_accounts: int = 5
     seed: int = 0
+    declared: Path | None = None
+    reviews: Path | None = None
     memory_mb: int = 2048
     threads: int = 2
     checkpoint_seconds: float = 10.0

@@ -33,6 +33,9 @@ from stillwatch.networks.null import best_of_decoys
 from stillwatch.networks.search import find_networks
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
+from stillwatch.review.ruling import past_suspects, read_rulings
+from stillwatch.review.said import annotated, in_summary
+from stillwatch.review.settle import settle
 from stillwatch.scan.addresses import described, located_share, with_signup_kinds
 from stillwatch.scan.expected import expected_rows
 from stillwatch.scan.ingest import Ingested, begun_at, ingest
@@ -99,6 +102,15 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             profiles = make_profiles(connection, work / "fingerprint", index)
         volume = np.bincount(index.unit, profiles.n, index.n_units).astype(np.int64)
         with progress.step("links"):
+            rulings = read_rulings(
+                options.declared,
+                options.reviews,
+                connection,
+                index,
+                registry,
+                int(profiles.last_at.max()),
+                options.read.pseudonymise,
+            )
             links = make_links(connection, index)
         with progress.step("networks"):
             networks = find_networks(links, volume, rng)
@@ -106,13 +118,22 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         with progress.step("campaigns"):
             cells = make_cells(connection)
             faces, places = read_faces(connection, index), read_places(connection, index)
-            assessment = assess(connection, cells, links, networks, volume, faces, places, index.unit, rng)
+            past = past_suspects(cells, rulings)
+            assessment = assess(connection, cells, links, networks, volume, faces, places, index.unit, rng, past)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
             _, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
             assessment = join_efforts(assessment, limits)
             verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
+            settled = settle(
+                assessment,
+                verdicts,
+                limits,
+                rulings,
+                lambda some: judge(some, n_hypotheses, decoys, days, options.max_false_campaigns),
+            )
+            assessment, verdicts, limits = settled.assessment, settled.verdicts, settled.limits
             harvests = find_harvests(assessment, verdicts, days)
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)
@@ -125,11 +146,13 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
                 labels=labels(connection, work / "names", links),
                 limits=limits,
                 missing=[f"{one['evidence']}: needs {one['needs']}" for one in lacking],
+                remarks=settled.remarks,
             )
             shown = _shown_templates(assessment, verdicts, harvests, cells)
             sampled = work / "sample.parquet"
             texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
             tables = make_tables(assessment, verdicts, harvests, context, texts)
+            tables = replace(tables, findings=annotated(tables.findings, tables.accounts, rulings, settled, index))
     summary: dict[str, Any] = {
         "stillwatch": __version__,
         "versions": {"fingerprint": schema.FINGERPRINT_VERSION, "findings": schema.FINDINGS_VERSION},
@@ -173,6 +196,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         "prior_per_million": options.prior_per_million,
         "address_database": described(options.read.addresses, profiles),
         "notes": [],
+        **in_summary(rulings, settled),
     }
     result = work / "result"
     result.mkdir(exist_ok=True)

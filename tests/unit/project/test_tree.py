@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "stillwatch"
 
 GROUND = {"schema", "errors", "engine"}
-STEPS = ["sources", "fingerprint", "templates", "profiles", "links", "networks", "campaigns", "report", "scan"]
+STEPS = [
+    *("sources", "fingerprint", "templates", "profiles", "links", "networks", "campaigns"),
+    *("report", "review", "audit", "scan"),
+]
 """Each may import those before it, and the ground floor."""
 
 BESIDE = {
