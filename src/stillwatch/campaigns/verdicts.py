@@ -119,6 +119,12 @@ def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
     return float(min(len(strengths), (little + 1) / (1.0 - 2.0**-HONEST_BITS)))
 
 
+def concealed_units(subjects: Sequence[Assessed]) -> npt.NDArray[np.int32]:
+    """Units of all networks that hide that they belong together, or may: no honest decoy is made from them."""
+    suspected = [s.network.members for s in subjects if s.whole and _hides(s)]
+    return np.unique(np.concatenate(suspected)) if suspected else np.zeros(0, np.int32)
+
+
 def _is_worth_testing(subject: Assessed) -> bool:
     return not subject.whole and subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES
 
@@ -133,8 +139,12 @@ def _acts_as_one(subject: Assessed, threshold: float) -> bool:
         if _coordinates(evidence):
             families[evidence.family] = families.get(evidence.family, 0.0) + evidence.bits
     speaking = sum(bits >= FAMILY_SPEAKS_BITS for bits in families.values())
-    hidden = np.isnan(subject.strangers) or subject.strangers >= SHOWN
-    return bool(speaking >= MIN_FAMILIES and sum(families.values()) >= threshold and hidden)
+    return bool(speaking >= MIN_FAMILIES and sum(families.values()) >= threshold and _hides(subject))
+
+
+def _hides(subject: Assessed) -> bool:
+    """Whether accounts present themselves as strangers, or nothing is known of who they are."""
+    return bool(np.isnan(subject.strangers) or subject.strangers >= SHOWN)
 
 
 def _coordinates(evidence: Evidence) -> bool:

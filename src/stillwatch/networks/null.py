@@ -20,6 +20,11 @@ from stillwatch.networks.kernels import score_groups
 from stillwatch.networks.search import Network, find_networks
 
 N_STRATA = 16
+"""Strata of like volume that random groups are matched by."""
+
+DECOY_STRATA = 4
+"""Strata within which decoys deal out links. In narrower ones a class or a fleet, whose accounts are of like volume,
+would meet itself again."""
 
 THREADS = min(8, os.cpu_count() or 1)
 """Threads that score random groups, each by itself: their number changes nothing."""
@@ -31,32 +36,43 @@ N_DECOYS = 3
 """Decoys of a scan: they show what chance and selection reach, and cost as much as the network step each."""
 
 
-def decoy(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> Links:
-    """Links in which each family but the first was dealt to other units of like volume."""
+def decoy(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator, without: Units | None = None) -> Links:
+    """Links in which each family but the first was dealt to other units of like volume; those of `without` left out."""
     unit = np.repeat(np.arange(links.n_units), np.diff(links.unit_offsets))
-    indicator = links.unit_indicators.astype(np.int64)
+    indicator, counts = links.unit_indicators.astype(np.int64), links.unit_counts
+    if without is not None and len(without):
+        kept = ~np.isin(unit, without)
+        unit, indicator, counts = unit[kept], indicator[kept], counts[kept]
     moved = unit.copy()
-    strata = _strata(volume)
+    strata = _strata(volume, DECOY_STRATA)
     for family in range(1, len(FAMILIES)):
         mine = links.family[indicator] == family
         moved[mine] = _shuffled(strata, rng)[unit[mine]]
-    return assemble(
-        moved, links.kind[indicator].astype(np.int64), links.value[indicator], links.unit_counts, links.n_units
-    )
+    return assemble(moved, links.kind[indicator].astype(np.int64), links.value[indicator], counts, links.n_units)
 
 
 def decoy_networks(
-    links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator, n_worlds: int
+    links: Links,
+    volume: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+    n_worlds: int,
+    without: Units | None = None,
 ) -> list[list[Network]]:
     """What the search finds in each of `n_worlds` decoys."""
-    return [find_networks(decoy(links, volume, rng), volume, rng) for _ in range(n_worlds)]
+    return [find_networks(decoy(links, volume, rng, without), volume, rng) for _ in range(n_worlds)]
 
 
-def best_of_decoys(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[float]:
-    """The strongest network of each decoy, in bits summed over its members; 0 where the search finds none."""
+def best_of_decoys(
+    links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator, without: Units
+) -> list[float]:
+    """The strongest network of each decoy, in bits summed over its members; 0 where the search finds none.
+
+    without: units of networks that are under suspicion. What ties a fleet within each family would make a network of
+    any decoy, and the larger the fleet, the better it would hide all others.
+    """
     return [
         max((network.total_bits for network in networks), default=0.0)
-        for networks in decoy_networks(links, volume, rng, N_DECOYS)
+        for networks in decoy_networks(links, volume, rng, N_DECOYS, without)
     ]
 
 
@@ -106,11 +122,11 @@ def _draw(pool: npt.NDArray[np.int64], size: int, n: int, rng: np.random.Generat
     return np.concatenate(windows)[:n]
 
 
-def _strata(volume: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _strata(volume: npt.NDArray[np.int64], n_strata: int = N_STRATA) -> npt.NDArray[np.int64]:
     order = np.argsort(volume, kind="stable")
     rank = np.empty(len(volume), np.int64)
     rank[order] = np.arange(len(volume))
-    return rank * N_STRATA // max(len(volume), 1)
+    return rank * n_strata // max(len(volume), 1)
 
 
 def _shuffled(strata: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:

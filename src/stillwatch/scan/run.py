@@ -22,7 +22,7 @@ from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
-from stillwatch.campaigns.verdicts import judge
+from stillwatch.campaigns.verdicts import concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -114,12 +114,13 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             links = make_links(connection, index)
         with progress.step("networks"):
             networks = find_networks(links, volume, rng)
-            decoys = best_of_decoys(links, volume, rng)
         with progress.step("campaigns"):
             cells = make_cells(connection)
             faces, places = read_faces(connection, index), read_places(connection, index)
             past = past_suspects(cells, rulings)
             assessment = assess(connection, cells, links, networks, volume, faces, places, index.unit, rng, past)
+            suspected = np.union1d(concealed_units(assessment.subjects), past).astype(np.int32)
+            decoys = best_of_decoys(links, volume, rng, suspected)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
             days = max((last - first) / 86_400e6, 1 / 24)
             n_hypotheses = int((links.degree() >= 3).sum())
