@@ -17,6 +17,7 @@ from stillwatch.traffic_range import clients, rhythm
 from stillwatch.traffic_range.accounts import Accounts, shared_ids
 from stillwatch.traffic_range.addresses import mixed
 from stillwatch.traffic_range.conversations import pour, talk
+from stillwatch.traffic_range.customers import N_APPLICATIONS, whose
 from stillwatch.traffic_range.grammar import Ints, join
 from stillwatch.traffic_range.ids import groups, random_ids
 from stillwatch.traffic_range.stage import DAY, HOUR, SECOND, Stage, choose
@@ -42,9 +43,6 @@ DIALS: Mapping[str, str] = {
 
 MOST_COVER = 0.9
 """Of a campaign's traffic, at dial 1."""
-
-N_APPLICATIONS = 60
-"""Applications among the customers of whose traffic cover is made."""
 
 TURNS = 2.38
 """Mean turns of a conversation, as `talk` makes them."""
@@ -232,7 +230,7 @@ def covered(stage: Stage, part: object, accounts: Accounts, n_own: int) -> Itera
     moulds = stage.texts.own_moulds(
         theirs, theirs.integers(0, len(TASKS), N_APPLICATIONS), theirs.integers(0, 24, N_APPLICATIONS)
     )
-    which = (rng.random(len(calls)) ** 2 * N_APPLICATIONS).astype(np.int64)
+    which = whose(stage, rng, at)
     topic = rng.integers(0, 24, len(calls))
     yield pour(stage, rng, accounts, calls, at, moulds, which, topic=topic, label="cover", owners=theirs)
 

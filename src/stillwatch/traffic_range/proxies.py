@@ -9,6 +9,7 @@ import pyarrow as pa
 from stillwatch.traffic_range import rhythm
 from stillwatch.traffic_range.accounts import Accounts
 from stillwatch.traffic_range.conversations import pour, talk
+from stillwatch.traffic_range.customers import N_APPLICATIONS, whose
 from stillwatch.traffic_range.relays import SPOKEN
 from stillwatch.traffic_range.rings import Ring
 from stillwatch.traffic_range.stage import Stage
@@ -19,10 +20,6 @@ HYDRA = Ring(
     server=0.6, replaced=2, banned=0.22, moves=0.6,
 )  # fmt: skip
 """Half of the accounts send with the proxy's own program; one in nine is banned, and replaced within the hour."""
-
-N_APPLICATIONS = 60
-"""Customers who run applications: their moulds turn up on any account."""
-
 
 def customers(stage: Stage, first: int, accounts: Accounts, per_day: float) -> Iterator[pa.Table]:
     """Blocks of unrelated customers' traffic: their conversations, and their applications' requests.
@@ -40,7 +37,7 @@ def customers(stage: Stage, first: int, accounts: Accounts, per_day: float) -> I
     )
     theirs = stage.rng("customers", "applications")
     tasks, topics = theirs.integers(0, len(TASKS), N_APPLICATIONS), theirs.integers(0, 24, N_APPLICATIONS)
-    which = (rng.random(len(app)) ** 2 * N_APPLICATIONS).astype(int)
+    which = whose(stage, rng, at)
     yield pour(
         stage,
         rng,
