@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
+from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
@@ -109,6 +110,7 @@ class Bench:
     """What every subject is weighed with: the traffic, and the honest groups that it is compared with.
 
     Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
+    dealings: of each network.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -123,6 +125,7 @@ class Bench:
     references: Measures
     singles: Measures
     moulds: Measures
+    dealings: Sequence[Dealing]
 
     def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
         """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
@@ -158,7 +161,7 @@ class Bench:
                     explanations=weigh_explanations(
                         evidence,
                         {name: score.bits(row) for name, score in made_by.items()},
-                        _place(cells, network.members, groups[row], candidates, row),
+                        _place(cells, network.members, groups[row], candidates, row, self.dealings[number]),
                     ),
                     sharing=sharing,
                     strangers=hidden,
@@ -205,6 +208,7 @@ def assess(
         references=measure(connection, cells, _references(cells, suspects)),
         singles=measure(connection, cells, _singles(cells, suspects)),
         moulds=measure(connection, cells, _moulds(cells, suspects)),
+        dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
     )
     plan: list[tuple[int, Network, Stream | None]] = []
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
@@ -213,22 +217,17 @@ def assess(
     return Assessment(subjects, candidates, bench)
 
 
-def _place(cells: Cells, members: npt.NDArray[np.int32], rows: Ints, measures: Measures, row: int) -> Place:
-    """Where some cells stand in their network. Shapes: rows (k,) of `cells`; row: theirs in the measures.
-
-    Mixing deals each exchange to a unit in proportion to what that sends meanwhile.
-    """
-    low, high = np.quantile(cells.first_at[rows], 0.05), np.quantile(cells.last_at[rows], 0.95)
+def _place(
+    cells: Cells, members: npt.NDArray[np.int32], rows: Ints, measures: Measures, row: int, dealt: Dealing
+) -> Place:
+    """Where some cells stand in their network. Shapes: rows (k,) of `cells`; row: theirs in the measures."""
     within = np.isin(cells.unit, members)
-    meanwhile = within & (cells.first_at <= high) & (cells.last_at >= low)
-    volume = np.bincount(cells.unit[meanwhile], cells.n[meanwhile])
     n = float(cells.n[rows].sum())
-    dealt = -np.expm1(n * np.log1p(-np.minimum(volume / volume.sum(), 1.0 - 1e-12)))
     units = np.unique(cells.unit[rows])
     return Place(
         of_accounts=n / float(cells.n[np.isin(cells.unit, units)].sum()),
         of_network=n / float(cells.n[within].sum()),
-        spread=len(units) / max(float(dealt.sum()), 1.0),
+        spread=dealt.of(np.unique(cells.key[rows])),
         outside=float(measures.outside[row]),
         overlap=float(measures.overlap[row]),
     )

@@ -28,7 +28,8 @@ class Cells:
     """Sums of the exchanges of one unit under one key. Shapes: (n_cells,) int64 unless said; sorted by key, then unit.
 
     key: number of the key, in 0..n_keys-1; key_hash (n_keys,); is_template (n_keys,) bool.
-    n, n_single, n_distinct (prompts), log_out and n_out, n_reasoned, log_words, first_at, last_at: as in profiles.
+    n, n_single, n_distinct (prompts), n_trajectories (agent loops and chats counted once), log_out and n_out,
+    n_reasoned, log_words, first_at, last_at: as in profiles.
     markers (n_cells, n_markers): exchanges that show each marker.
     """
 
@@ -37,6 +38,7 @@ class Cells:
     n: Ints
     n_single: Ints
     n_distinct: Ints
+    n_trajectories: Ints
     n_out: Ints
     log_out: Ints
     n_reasoned: Ints
@@ -69,6 +71,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         select k.key, k.is_template, e.unit, count(*) as n,
             count(*) filter (coalesce(turns, 0) = 0) as n_single,
             count(distinct prompt_hash) as n_distinct,
+            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange)) as n_trajectories,
             count(output_tokens) as n_out,
             coalesce(sum(round(1000 * ln(1 + greatest(output_tokens, 0)))::bigint), 0)::bigint as log_out,
             count(*) filter (coalesce(reasoning_tokens, 0) > 0 or len(reasoning_out) > 0) as n_reasoned,
@@ -85,6 +88,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         "n",
         "n_single",
         "n_distinct",
+        "n_trajectories",
         "n_out",
         "log_out",
         "n_reasoned",

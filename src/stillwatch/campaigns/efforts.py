@@ -6,6 +6,7 @@ streams that share neither hands nor hours. Streams that do not seem honest, eac
 - where they run on the same accounts far oftener than chance would have it: a proxy mixes its customers over all of its
   accounts, so two customers have as many accounts in common as any two random sets of them; or
 - where the network carries hardly anything else: accounts that serve nobody besides are a driver's own fleet, no proxy.
+  To a fleet's effort belong also those streams that are too small to seem anything, if they keep to parts of it.
 
 Two operators on one proxy stay two.
 """
@@ -16,10 +17,12 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import hypergeom
 
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.dealing import KEPT_TO
 from stillwatch.campaigns.measures import joined
 from stillwatch.campaigns.streams import Stream
 from stillwatch.campaigns.verdicts import Thresholds, promising, strength
@@ -48,7 +51,7 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     for at, worth in enumerate(promising(assessment.subjects, limits)):
         if worth:
             found.setdefault(assessment.subjects[at].network_number, []).append(at)
-    groups = [group for mine in found.values() for group in _efforts(cells, assessment.subjects, mine)]
+    groups = [group for mine in found.values() for group in _efforts(assessment, mine)]
     plan: list[tuple[int, Network, Stream | None]] = []
     for group in groups:
         first = assessment.subjects[group[0]]
@@ -67,20 +70,37 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     return Assessment([*kept, *joined_up], joined(assessment.candidates, measures), assessment.bench)
 
 
-def _efforts(cells: Cells, subjects: Sequence[Assessed], found: Sequence[int]) -> list[list[int]]:
-    """Campaigns of one network that are one effort, two at least in each."""
+def _efforts(assessment: Assessment, found: Sequence[int]) -> list[list[int]]:
+    """Streams of one network that are one effort, two at least in each. found: the promising ones."""
+    cells, subjects = assessment.bench.cells, assessment.subjects
     members = subjects[found[0]].network.members
     of_network = int(cells.n[np.isin(cells.unit, members)].sum())
     fleet = sum(subjects[at].n_exchanges for at in found) >= FLEET_SHARE * of_network
     label = {at: at for at in found}
     for one, other in combinations(found, 2):
         if _same_accounts(cells, subjects[one], subjects[other]) or (
-            fleet and _same_fleet(subjects[one], subjects[other])
+            fleet and _same_fleet(subjects[one].units, subjects[other].units)
         ):
             old, new = label[other], label[one]
             label = {at: new if now == old else now for at, now in label.items()}
     groups = [[at for at in found if label[at] == number] for number in dict.fromkeys(label.values())]
+    groups = [_with_the_rest(assessment, group) if fleet else group for group in groups]
     return [group for group in groups if len(group) > 1]
+
+
+def _with_the_rest(assessment: Assessment, group: list[int]) -> list[int]:
+    """A fleet's effort and the streams of its accounts that seem nothing by themselves, but are not mixed over it."""
+    subjects = assessment.subjects
+    number = subjects[group[0]].network_number
+    units = np.unique(np.concatenate([subjects[at].units for at in group]))
+    rest = []
+    for at, subject in enumerate(subjects):
+        if at in group or subject.network_number != number or subject.stream is None:
+            continue
+        mixed = assessment.bench.dealings[number].of(subject.stream.keys) > KEPT_TO
+        if not mixed and len(subject.units) <= len(units) and _same_fleet(subject.units, units):
+            rest.append(at)
+    return [*group, *rest]
 
 
 def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
@@ -99,9 +119,9 @@ def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
     return bool(common >= SAME_ACCOUNTS * expected and chance < CHANCE)
 
 
-def _same_fleet(one: Assessed, other: Assessed) -> bool:
-    common = len(np.intersect1d(one.units, other.units))
-    return common >= SAME_FLEET * min(len(one.units), len(other.units))
+def _same_fleet(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common >= SAME_FLEET * min(len(one), len(other))
 
 
 def _first(cells: Cells, rows: Ints) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stillwatch.campaigns.dealing import KEPT_TO
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import HIDDEN, SCATTERED
 from stillwatch.campaigns.registry import measured_evidence
@@ -128,16 +129,14 @@ OVERLAP_SHARE = 0.1
 """Of groups that run one benchmark one in sixteen is assumed to have no item in common, and fifteen to have a tenth of
 their items, or more; a share between is dealt with in proportion. A work queue deals each item out once."""
 
-KEPT_TO = 0.5
-"""Of proxies one in sixteen is assumed to keep a customer to half of the accounts that mixing would use, or fewer."""
-
 MIXED_OVER = 0.75
 MINOR_SHARE = 0.1
 """A stream on three quarters of them that is less than a tenth of the network is just what one customer of many looks
 like: how much he asks is no evidence against that, only what."""
 
 ASSUMED_BITS = 4.0
-"""One in sixteen."""
+"""One in sixteen. Of proxies so many are assumed to keep a customer's moulds to half of the accounts that mixing would
+use, or fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,8 @@ class Place:
     """Where a stream stands in its network and in time.
 
     of_accounts: its share of the exchanges of its accounts.  of_network: of those of the whole network.
-    spread: accounts that it uses, over those that a proxy which mixes it with everything else would use.
+    spread: accounts that its keys use, over those that a proxy which mixes them with everything else would use;
+    NaN where they are too few to tell.
     outside: share of its exchanges outside its busiest week; NaN in short logs.
     overlap: share of its accounts' prompts that another of them sent too; NaN without text.
     """
@@ -202,7 +202,7 @@ def weigh_explanations(
             against.append((apart, f"{place.overlap:.1%} of its accounts' prompts were sent by another of them too"))
         if honest.mixed and place.spread <= KEPT_TO:
             margin += ASSUMED_BITS
-            said_of = f"it keeps to {place.spread:.0%} of the accounts that mixing it with everything else would use"
+            said_of = f"its moulds keep to {place.spread:.0%} of the accounts that mixing them with the rest would use"
             against.append((ASSUMED_BITS, said_of))
         out.append(
             Explanation(

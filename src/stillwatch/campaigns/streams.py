@@ -1,10 +1,11 @@
 """Streams: what of a network's traffic comes from one driver, and what is cover.
 
 A key (template or plumbing) is the driver's where the network's accounts use it far more, exchange for exchange, than
-everybody else does. Keys make one stream where the same hands (accounts with their parameters) send both in the same
-weeks; where they follow one rhythm, so that a mould reworded for every account stays one stream; and where they keep
-clear of each other's accounts on one infrastructure, since a proxy mixes its customers and a driver deals out its work.
-Two operators in one network stay two.
+everybody else does. Keys make one stream where they come from one queue: where they rise and fall together to within
+what counting explains, as no two customers do; where the same hands (accounts with their parameters) send both in the
+same weeks; where they follow one rhythm, so that a mould reworded for every account stays one stream; and where they
+keep clear of each other's accounts on one infrastructure, since a proxy mixes its customers and a driver deals out its
+work. Hands and rhythm join none whose times are plainly apart. Two operators in one network stay two.
 """
 
 from __future__ import annotations
@@ -46,6 +47,16 @@ SAME_RHYTHM = 0.3
 OTHER_RHYTHM = 0.6
 """The same where their parameters differ."""
 
+ONE_QUEUE = 0.1
+"""Variance of the ratio of two keys' rates below which, two standard errors added, they come from one queue."""
+
+APART = 0.3
+"""The same above which, three standard errors taken off, they are two drivers' or customers'."""
+
+QUEUE_HOURS = 6
+QUEUE_TRAJECTORIES = 100
+"""Their rates are those of six hours each; fewer trajectories have none."""
+
 AROUND_HOURS = 3
 
 RHYTHM_EXCHANGES = 20
@@ -79,12 +90,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class _Rhythm:
-    """Hours of a network's keys. Shapes: key, parameters, hour, n (m,) int64; everybody (n_hours,) exchanges of all."""
+    """Hours of a network's keys. Shapes: key, parameters, hour, n, begun (m,) int64; everybody (n_hours,) exchanges.
+
+    begun: agent loops and chats that were gone on with in that hour, each counted once.
+    """
 
     key: Ints
     parameters: Ints
     hour: Ints
     n: Ints
+    begun: Ints
     everybody: npt.NDArray[np.float64]
 
 
@@ -138,12 +153,13 @@ def _split(
     if len(candidates) == 0:
         return []
     main = _main_parameters(cells, rhythm)
-    group = _same_rhythm(cells, candidates, rhythm, main)
+    rates = _rates(cells, candidates, rhythm)
+    group = _same_rhythm(cells, candidates, rhythm, main, rates)
     telling = candidates[(units_in[candidates] >= MIN_KEY_UNITS) | (group[candidates] >= 0)]
-    labels = _same_hands(cells, hands, telling)
-    for number in np.unique(group[telling]):
-        together = labels[group[telling] == number]
-        if number >= 0:
+    labels = _same_hands(cells, hands, telling, rates)
+    for joined in (group[telling], _one_queue(rates, telling)):
+        for number in np.unique(joined[joined >= 0]):
+            together = labels[joined == number]
             labels[np.isin(labels, together)] = together.min()
     labels = _dealt_out(cells, hands, scorer, telling, labels, len(members))
     out = []
@@ -177,17 +193,18 @@ def _rhythms(
     table = connection.sql(
         f"""
         select m.network, k.key, k.parameters, epoch_us(e.requested_at) // {HOUR_US}
-            - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n
+            - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n,
+            count(distinct coalesce(e.session, e.first_user_hash, e.prompt_hash, e.exchange)) as begun
         from keyed k join member_units m on k.unit = m.unit join exchanges e using (position)
         group by all order by all
         """
     ).to_arrow_table()
-    network, key, parameters, hour, n = (
-        table[name].to_numpy().astype(np.int64) for name in ("network", "key", "parameters", "hour", "n")
+    network, key, parameters, hour, n, begun = (
+        table[name].to_numpy().astype(np.int64) for name in ("network", "key", "parameters", "hour", "n", "begun")
     )
     key = np.searchsorted(cells.key_hash, key)
     return [
-        _Rhythm(key[low:high], parameters[low:high], hour[low:high], n[low:high], everybody)
+        _Rhythm(key[low:high], parameters[low:high], hour[low:high], n[low:high], begun[low:high], everybody)
         for low, high in _bounds(network, n_networks)
     ]
 
@@ -198,7 +215,74 @@ def _bounds(network: Ints, n_networks: int) -> list[tuple[int, int]]:
     return list(pairwise(at))
 
 
-def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints) -> Ints:
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Trajectories of a network's keys by spells of some hours. Shapes: keys (k,) sorted; begun (k, n_spells)."""
+
+    keys: Ints
+    begun: npt.NDArray[np.float64]
+
+    def of(self, key: int) -> npt.NDArray[np.float64]:
+        """Those of one key."""
+        found: npt.NDArray[np.float64] = self.begun[np.searchsorted(self.keys, key)]
+        return found
+
+
+def _rates(cells: Cells, candidates: Ints, rhythm: _Rhythm) -> _Rates:
+    rows = np.flatnonzero(np.isin(rhythm.key, candidates))
+    keys, which = np.unique(rhythm.key[rows], return_inverse=True)
+    begun = np.zeros((len(keys), -(-len(rhythm.everybody) // QUEUE_HOURS)))
+    np.add.at(begun, (which, rhythm.hour[rows] // QUEUE_HOURS), rhythm.begun[rows])
+    return _Rates(keys, begun)
+
+
+def _difference(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Variance of the ratio of two rates beyond what counting explains, and its standard error; infinite of few.
+
+    It is the excess of the chi-square of homogeneity over its degrees of freedom, by the harmonic size.
+    Shapes: one, other (n_spells,) counts.
+    """
+    n_one, n_other = float(one.sum()), float(other.sum())
+    if min(n_one, n_other) < QUEUE_TRAJECTORIES:
+        return 0.0, float("inf")
+    both = one + other
+    seen = both > 0
+    gap = (one * n_other - other * n_one)[seen]
+    chi = float((gap**2 / both[seen]).sum()) / (n_one * n_other)
+    free, size = int(seen.sum()) - 1, n_one * n_other / (n_one + n_other)
+    return (chi - free) / size, float(np.sqrt(2.0 * max(free, 1))) / size
+
+
+def _apart(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
+    variance, error = _difference(one, other)
+    return bool(variance - 3.0 * error > APART)
+
+
+def _one_queue(rates: _Rates, telling: Ints) -> Ints:
+    """(len(telling),) number of the queue that each key comes from; -1 where that cannot be told.
+
+    Largest first, a key joins the queue that it is nearest to; what has joined is taken together.
+    """
+    out = np.full(len(telling), -1, np.int64)
+    counts = [rates.of(int(key)) for key in telling]
+    queues: list[npt.NDArray[np.float64]] = []
+    for at in np.argsort([-float(count.sum()) for count in counts], kind="stable"):
+        if counts[at].sum() < QUEUE_TRAJECTORIES:
+            break
+        best, nearest = -1, ONE_QUEUE
+        for number, pooled in enumerate(queues):
+            variance, error = _difference(counts[at], pooled)
+            if variance + 2.0 * error < nearest:
+                best, nearest = number, variance + 2.0 * error
+        if best < 0:
+            best = len(queues)
+            queues.append(np.zeros_like(counts[at]))
+        queues[best] = queues[best] + counts[at]
+        out[at] = best
+    return out
+
+
+def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints, rates: _Rates) -> Ints:
     """(n_keys,) number of the group of keys that follow one rhythm, largest key first; -1 for keys by themselves.
 
     A key joins the group whose bursts, taken together, go best with its own, everybody's hours taken out of both. Days
@@ -213,6 +297,7 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints) ->
     size = hours.sum(axis=1)
     excess = _bursts(hours - size[:, None] * usual)
     leaders: list[npt.NDArray[np.float64]] = []
+    pooled_rates: list[npt.NDArray[np.float64]] = []
     parameters: list[int] = []
     members: list[list[int]] = []
     for k in np.argsort(-size, kind="stable"):
@@ -223,14 +308,16 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints) ->
             norm = float(np.linalg.norm(excess[k]) * np.linalg.norm(pooled))
             alike = float(excess[k] @ pooled) / norm if norm > 0 else 0.0
             least = SAME_RHYTHM if parameters[number] == main[keys[k]] else OTHER_RHYTHM
-            if alike >= max(least, best):
+            if alike >= max(least, best) and not _apart(rates.of(int(keys[k])), pooled_rates[number]):
                 best, at = alike, number
         if at < 0:
             leaders.append(excess[k].copy())
+            pooled_rates.append(rates.of(int(keys[k])).copy())
             parameters.append(int(main[keys[k]]))
             members.append([int(k)])
         else:
             leaders[at] += excess[k]
+            pooled_rates[at] += rates.of(int(keys[k]))
             members[at].append(int(k))
     out = np.full(cells.n_keys, -1, np.int64)
     for number, group in enumerate(members):
@@ -260,7 +347,7 @@ def _main_parameters(cells: Cells, rhythm: _Rhythm) -> Ints:
     return main
 
 
-def _same_hands(cells: Cells, hands: _Hands, telling: Ints) -> Ints:
+def _same_hands(cells: Cells, hands: _Hands, telling: Ints, rates: _Rates) -> Ints:
     """Label telling keys so that those that the same hands send in the same weeks share one.
 
     A hand is an account with its parameters: a proxy mixes its customers' requests over all of its accounts, but a
@@ -286,8 +373,11 @@ def _same_hands(cells: Cells, hands: _Hands, telling: Ints) -> Ints:
         span = np.minimum(last[key], last[earlier]) - np.maximum(first[key], first[earlier])
         whole = np.maximum(last[key], last[earlier]) - np.minimum(first[key], first[earlier])
         fit = np.flatnonzero((cosine[key, earlier] >= SAME_HANDS) & (span >= SAME_TIMES * whole))
-        if len(fit):
-            labels[labels == labels[key]] = labels[earlier[fit[0]]]
+        mine = rates.of(int(telling[key]))
+        for other in earlier[fit]:
+            if not _apart(mine, rates.of(int(telling[other]))):
+                labels[labels == labels[key]] = labels[other]
+                break
     return labels
 
 
