@@ -42,4 +42,5 @@ def whose(stage: Stage, rng: np.random.Generator, at: Ints) -> Ints:
     share /= share[:, -1:]
     bin_of = np.clip((at - calendar.start) // HOUR, 0, len(share) - 1)
     place = np.searchsorted((share + np.arange(len(share))[:, None]).ravel(), bin_of + rng.random(len(at)), "right")
-    return np.minimum(place - bin_of * n, n - 1).astype(np.int64)
+    out: Ints = np.minimum(place - bin_of * n, n - 1).astype(np.int64)
+    return out
