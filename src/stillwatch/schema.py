@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FINGERPRINT_VERSION = 3
+FINGERPRINT_VERSION = 4
 """Raised whenever a fingerprint of the same exchange would come out differently."""
 
 FINDINGS_VERSION = 1
@@ -147,6 +147,7 @@ FINGERPRINT = pa.schema(
         _field("response_bytes", pa.int64(), "length of the answer"),
         _field("script", pa.int8(), "most frequent script: fingerprint.record.SCRIPTS"),
         _field("markers", pa.int64(), "bit set: fingerprint.record.MARKERS"),
+        _field("system_markers", pa.int64(), "the same of the system prompt's first and last 64 words"),
         _field("from_tool", pa.bool_(), "whether the last message is a tool's result"),
         _field("history", _HASH, "hash of history_digest"),
         _field("history_length", pa.int64(), "messages that it covers"),
@@ -230,6 +231,24 @@ ACCOUNTS = pa.schema(
         _must("exchanges", pa.int64(), "exchanges kept"),
     ]
 )
+
+
+TESTED = pa.schema(
+    [
+        _must("entry", pa.string(), "a group that was tested (g...), or a party in none (p...)"),
+        _must("stratum", pa.string(), "campaigns, harvests, networks, near misses, clear groups or nobody's"),
+        _must("of", pa.int64(), "entries of that stratum in this traffic; of nobody's only a sample is listed"),
+        _must("verdict", pa.string(), "campaign, network, harvest or clear"),
+        _field("finding_id", pa.string(), "the finding, where it is one"),
+        _must("coordination_bits", pa.float64(), "evidence that its accounts act as one"),
+        _must("extraction_bits", pa.float64(), "evidence that its traffic collects training data"),
+        _must("margin_bits", pa.float64(), "over the best honest explanation"),
+        _must("accounts", pa.list_(pa.string()), "its accounts, sorted"),
+        _must("exchanges", pa.int64(), "exchanges of it; of a stream, the stream's"),
+        _field("facts", pa.string(), "what a reviewer is shown, as JSON (audit.facts.Facts); null where not drawn"),
+    ]
+)
+"""What a scan looked at, the groups below the threshold included: the frame that `stillwatch audit` draws from."""
 
 
 def describe(schema: pa.Schema) -> list[tuple[str, str, bool, str]]:

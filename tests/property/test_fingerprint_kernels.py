@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.fingerprint.hashing import hash_lists, hash_sets, hash_strings, hash_text
-from stillwatch.fingerprint.markers import MARKERS, marker_table
+from stillwatch.fingerprint.markers import MARKERS, Marker, marker_table
 from stillwatch.fingerprint.record import SCRIPTS, _prompt_columns, _text_hashes, likeness, sketch
 from stillwatch.fingerprint.words import SEGMENT, WORD_BYTES, word_hashes
 
@@ -199,6 +199,36 @@ def binary(texts: list[bytes]) -> pa.Array:
     return pa.array(texts, pa.binary())
 
 
+def _needles() -> list[tuple[str, int, list[list[bytes]], bool]]:
+    """Of each phrase and hint: its name, the marker's bit, its spellings as words, and whether it is a hint."""
+    out = []
+    for bit, marker in enumerate(marker_table()):
+        for hint, texts in ((False, marker.phrases), (True, marker.hints)):
+            for forms in filter(None, texts.split("|")):
+                spelt = [
+                    split_words(s.encode())
+                    for form in (forms.split("/") if hint else [forms])
+                    for s in (form, form[:1].upper() + form[1:], form.upper())
+                ]
+                out.append((forms, bit, spelt, hint))
+    return out
+
+
+NEEDLES = _needles()
+
+
+def oracle_markers(words: list[bytes]) -> int:
+    """The markers of words: any one phrase of a marker, or two of its hints, that stand in them as a run."""
+    runs = {tuple(words[i : i + n]) for n in range(1, 11) for i in range(len(words) - n + 1)}
+    found, hinted = 0, [0] * len(MARKERS)
+    for _, bit, spellings, hint in NEEDLES:
+        if any(tuple(s) in runs for s in spellings):
+            hinted[bit] += hint
+            if not hint or hinted[bit] >= 2:
+                found |= 1 << bit
+    return found
+
+
 def check_text(text: bytes) -> None:
     words = split_words(text)
     mould = mould_words(words)
@@ -215,9 +245,10 @@ def check_text(text: bytes) -> None:
     assert list(columns["sketch"]) == oracle_sketch(text)
     assert np.frombuffer(columns["projection"], np.int8).tolist() == oracle_projection(text)
     assert sketch(binary([text]))[0].tolist() == oracle_sketch(text)
-    as_is, as_mould = _text_hashes(binary([text]), 1)
+    as_is, as_mould, edges = _text_hashes(binary([text]), 1)
     assert as_is[0].as_py() == columns["prompt_hash"]
     assert as_mould[0].as_py() == signed(sequence_hash([word_hash(w) for w in mould]))
+    assert edges[0].as_py() == oracle_markers(words[:64]) | oracle_markers(words[-64:])
 
 
 @settings(max_examples=300, deadline=None)
@@ -255,7 +286,8 @@ def _all(array: pa.Array, threads: int) -> dict[str, pa.Array]:
         columns = {
             name: pa.nulls(len(array), column.type) for name, column in _prompt_columns(binary([b""]), 1).items()
         }
-    return {**columns, "as_is": _text_hashes(array, threads)[0], "as_mould": _text_hashes(array, threads)[1]}
+    as_is, as_mould, edges = _text_hashes(array, threads)
+    return {**columns, "as_is": as_is, "as_mould": as_mould, "edges": edges}
 
 
 @settings(max_examples=300, deadline=None)
@@ -346,6 +378,28 @@ def test_every_phrase_sets_its_marker(name: str) -> None:
     for phrase in phrases:
         for spelling in (phrase, phrase[:1].upper() + phrase[1:]):
             assert name in _marks(f"Lorem ipsum, «{spelling}» dolor."), phrase
+
+
+@pytest.mark.parametrize("marker", [m for m in marker_table() if m.hints], ids=lambda m: m.name)
+def test_two_different_hints_set_a_marker_and_one_does_not(marker: Marker) -> None:
+    """A word that stands in talk of anything is not enough, nor are two forms of it; a second, different one is."""
+    hints = [forms.split("/") for forms in marker.hints.split("|")]
+    for at, forms in enumerate(hints):
+        assert marker.name not in _marks(f"Lorem {' ipsum '.join(forms)}, {forms[0]} dolor."), forms
+        other = hints[at - 1][0]
+        assert marker.name in _marks(f"Lorem {forms[0]} ipsum {other} dolor."), (forms[0], other)
+
+
+def test_long_system_prompts_speak_by_their_edges() -> None:
+    """What stands between the first and the last 64 words of a system prompt says nothing of what is asked."""
+    filler = " ".join(["word"] * 64)
+    said = [f"rate the {filler} {filler}", f"{filler} rate the {filler}", f"{filler} {filler} rate the"]
+    grading = 1 << MARKERS["grading"]
+    assert [row.as_py() & grading for row in _text_hashes(binary([t.encode() for t in said]), 1)[2]] == [
+        grading,
+        0,
+        grading,
+    ]
 
 
 @pytest.mark.parametrize(

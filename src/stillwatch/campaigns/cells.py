@@ -65,7 +65,8 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         from exchanges e left join exchange_template t using (position)
         """
     )
-    sums = ", ".join(f"sum((coalesce(markers, 0) >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
+    marks = "(coalesce(markers, 0) | coalesce(system_markers, 0))"
+    sums = ", ".join(f"sum(({marks} >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
     table = connection.sql(
         f"""
         select k.key, k.is_template, e.unit, count(*) as n,

@@ -62,6 +62,9 @@ BLOB_BYTES = 80
 LONG_LINE_BYTES = 4000
 BARS_OF_A_TABLE = 6
 
+SURE = np.int64(0xFFFFFFFF)
+"""Bits of phrases that set a marker by themselves; those of hints lie above."""
+
 HAS_CODE, HAS_JSON, HAS_LIST, HAS_MATH, HAS_TAGS = range(5)
 HAS_QUESTION, HAS_TABLE, HAS_BLOB, HAS_LONG_LINE, HAS_SLOTS = range(5, 10)
 """Places in `shape_bits`, which says the bit of each shape's marker."""
@@ -128,8 +131,11 @@ def _spread(h, weight, sums):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _phrases(ring, count, keys, bits):  # type: ignore[no-untyped-def]
-    """The markers of all phrases that end with the newest word. ring: hashes of the last 16 words."""
+def _phrases(ring, count, keys, bits, groups, hinted):  # type: ignore[no-untyped-def]
+    """The markers of all phrases that end with the newest word, and of hints that have found a second, different one.
+
+    ring: hashes of the last 16 words.  hinted: (32,) the group of the first hint of each marker so far; 0 for none.
+    """
     found = np.int64(0)
     key = SEED
     slots = U(keys.shape[0] - 1)
@@ -139,9 +145,35 @@ def _phrases(ring, count, keys, bits):  # type: ignore[no-untyped-def]
         slot = key & slots
         while keys[slot]:
             if keys[slot] == key:
-                found |= bits[slot]
+                found |= bits[slot] & SURE
+                hints = U(bits[slot]) >> U(32)
+                while hints:
+                    bit = trailing_zeros(hints)
+                    hints &= hints - U(1)
+                    if hinted[bit] == 0:
+                        hinted[bit] = groups[slot]
+                    elif hinted[bit] != groups[slot]:
+                        found |= np.int64(1) << np.int64(bit)
                 break
             slot = (slot + U(1)) & slots
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _edge_marks(edge, count, ring, hinted, keys, bits, groups, ending):  # type: ignore[no-untyped-def]
+    """The markers of phrases within the last `EDGE_WORDS` of `count` words. edge: their hashes, as a ring.
+
+    ring, hinted: room, as `_phrases` has it.
+    """
+    hinted[:] = 0
+    found = np.int64(0)
+    begin = max(0, count - EDGE_WORDS)
+    for n in range(count - begin):
+        h = edge[(begin + n) & (EDGE_WORDS - 1)]
+        ring[n & 15] = h
+        place = h >> U(49)
+        if (ending[place >> U(6)] >> (place & U(63))) & U(1):
+            found |= _phrases(ring, n + 1, keys, bits, groups, hinted)
     return found
 
 
@@ -217,15 +249,15 @@ def _last_words(ring, count, wanted):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def prompt_rows(  # type: ignore[no-untyped-def]
-    data, offsets, valid, first_row, last_row, keys, phrase_bits, ending, shape_bits,
+    data, offsets, valid, first_row, last_row, keys, phrase_bits, groups, ending, shape_bits,
     hashes, counts, scripts, markers, chunks, sketches, projections,
 ):  # fmt: skip
     """Fill the prompt columns of rows [first_row, last_row).
 
     Shapes: data (n_bytes,) uint8; offsets (n + 1,); valid (n,) bool;
-    keys, phrase_bits, ending of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64: all
-    words, head, tail; counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64; chunks (n, 16) uint64;
-    sketches (n, 128) uint8; projections (n, 64) int8.
+    keys, phrase_bits, groups, ending of `markers.phrase_table`; shape_bits (10,) int64.  Filled: hashes (n, 3) uint64:
+    all words, head, tail; counts (n, 2) int64: words, lines; scripts (n,) int8; markers (n,) int64;
+    chunks (n, 16) uint64; sketches (n, 128) uint8; projections (n, 64) int8.
     """
     folded = np.zeros(SEGMENT + 128, np.uint8)
     masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)
@@ -237,6 +269,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
     late_hash, late_start = np.empty(32, np.uint64), np.empty(32, np.int64)
     in_script = np.empty(N_SCRIPTS, np.int64)
     seen = np.empty(10, np.int64)
+    hinted = np.empty(32, np.int64)
     source = folded.ctypes.data
     for row in range(first_row, last_row):
         if not valid[row]:
@@ -246,6 +279,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
         sums[:] = 0
         in_script[:] = 0
         seen[:] = 0
+        hinted[:] = 0
         head, tail, everywhere = chunks[row, :4], chunks[row, 4:8], chunks[row, 8:]
         chunks[row, :] = ONES
         all_words, head_hash = SEED, U(0)
@@ -278,7 +312,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
                 count += 1
                 place = h >> U(49)
                 if (ending[place >> U(6)] >> (place & U(63))) & U(1):
-                    marks |= _phrases(words, count, keys, phrase_bits)
+                    marks |= _phrases(words, count, keys, phrase_bits, groups, hinted)
                 if initial < 128:
                     in_script[LATIN if initial >= 97 else NO_SCRIPT] += 1
                 else:
@@ -363,11 +397,17 @@ def prompt_rows(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignore[no-untyped-def]
-    """Hashes of all words of rows [first_row, last_row): as they are, and as a mould has them.
+def text_rows(  # type: ignore[no-untyped-def]
+    data, offsets, valid, first_row, last_row, keys, phrase_bits, groups, ending, hashes, markers
+):
+    """Hashes of all words of rows [first_row, last_row), as they are and as a mould has them; markers of their edges.
 
-    Shapes: as in `prompt_rows`; hashes (n, 2) uint64.
+    Only phrases within the first `EDGE_WORDS` words or within the last ones count: a long system prompt names its part
+    and its task there, and speaks of everything in between.
+    Shapes: as in `prompt_rows`; hashes (n, 2) uint64; markers (n,) int64.
     """
+    edge = np.zeros(EDGE_WORDS, np.uint64)
+    ring, hinted = np.zeros(16, np.uint64), np.zeros(32, np.int64)
     folded = np.zeros(SEGMENT + 128, np.uint8)
     masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)
     starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
@@ -378,6 +418,7 @@ def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignor
             continue
         at, stop = offsets[row], offsets[row + 1]
         exact, mould, count, n_mould = SEED, SEED, U(0), U(0)
+        head = np.int64(0)
         after_number = False
         while at < stop:
             n_words, at, _, _, _ = find_words(data, at, stop, folded, masks, starts, ends)
@@ -386,6 +427,9 @@ def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignor
                 h, digits = hash_word_and_digits(source + start, end - start)
                 exact = (exact ^ h) * PRIME
                 exact ^= exact >> U(32)
+                if count == U(EDGE_WORDS):
+                    head = _edge_marks(edge, EDGE_WORDS, ring, hinted, keys, phrase_bits, groups, ending)
+                edge[count & U(EDGE_WORDS - 1)] = h
                 count += U(1)
                 number = False
                 if digits:
@@ -398,6 +442,7 @@ def text_rows(data, offsets, valid, first_row, last_row, hashes):  # type: ignor
                 n_mould += U(1)
         hashes[row, 0] = mix(exact ^ count)
         hashes[row, 1] = mix(mould ^ n_mould)
+        markers[row] = head | _edge_marks(edge, np.int64(count), ring, hinted, keys, phrase_bits, groups, ending)
 
 
 @njit(cache=True, nogil=True)

@@ -3,10 +3,14 @@
 A marker is a hint, not a verdict: it is set by any one of its phrases, or by a shape that the kernel sees. Phrases are
 one to `PHRASE_WORDS` words in several languages; ideographs and kana count as a word each. Case of ASCII letters does
 not matter; other letters are also looked for with a capital at the beginning.
+
+A word that stands in talk of anything (click, image, columns, sensitive) says little by itself: it is a hint, and two
+different hints of one marker set it. Measured on real prompts: docs/fingerprint.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,14 +29,22 @@ FILTER_BITS = 15
 """A bitmap of this many index bits says which words end a phrase: nearly all words stop there."""
 
 
+HINTS = 32
+"""Bits from here on are hints of the markers so many places lower."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One bit: its name, what it says, the phrases that set it (separated by `|`), and the shape that sets it."""
+    """One bit: its name, what it says, the phrases that set it (separated by `|`), and the shape that sets it.
+
+    hints: phrases of which two different ones set it; forms of one word, separated by `/`, are no two.
+    """
 
     name: str
     says: str
     phrases: str = ""
     shape: str = ""
+    hints: str = ""
 
 
 _TABLE = (
@@ -85,10 +97,10 @@ _TABLE = (
     Marker(
         "rubric",
         "gives criteria to grade by",
-        "rubric|rubrics|criteria|criterion|scoring guide|scoring guidelines|grading scheme|helpfulness|harmlessness|"
-        "correctness|"
-        "标准|评分标准|评分细则|rúbrica|criterios|kriterien|bewertungskriterien|critères|基準|критерии|критериям|critérios|"
-        "criteri|기준",
+        "rubric|rubrics|scoring guide|scoring guidelines|grading scheme|grading criteria|"
+        "evaluation criteria|scoring criteria|评分标准|评分细则|rúbrica|bewertungskriterien",
+        hints="criteria/criterion|helpfulness|harmlessness|correctness|标准|criterios|kriterien|critères|基準|"
+        "критерии/критериям|critérios|criteri|기준",
     ),
     Marker(
         "rewriting",
@@ -102,49 +114,53 @@ _TABLE = (
     Marker(
         "policy",
         "speaks of what may not be said",
-        "sensitive|politically sensitive|censor|censored|censorship|compliant|compliance|policy safe|safe version|"
-        "harmless version|banned words|forbidden topics|content policy|content moderation|moderation|dissident|"
-        "dissidents|party leaders|authoritarianism|"
-        "敏感|审查|合规|违规|屏蔽|安全表达|过滤词|sensible políticamente|censura|censurado|zensur|zensiert|richtlinien|"
-        "censure|censuré|sensibles|検閲|機微|цензура|цензуры|чувствительные|sensível|sensíveis|검열|민감",
+        "politically sensitive|censored|censorship|policy safe|safe version|harmless version|"
+        "banned words|forbidden topics|content policy|content moderation|party leaders|敏感|审查|屏蔽|安全表达|过滤词|"
+        "sensible políticamente|censura|censurado|zensur|zensiert|censure|censuré|検閲|機微|цензура|цензуры|"
+        "검열",
+        hints="sensitive|censor|compliant/compliance|moderation|dissident/dissidents|authoritarianism|合规|违规|"
+        "richtlinien|sensibles|чувствительные|sensível/sensíveis|민감",
     ),
     Marker(
         "tools",
         "is about calling tools or functions",
-        "tool call|tool calls|tool use|function call|function calls|function calling|call the function|tool_call|"
-        "tool_calls|function_call|tool_use|available tools|available functions|use the following tools|api call|"
-        "api calls|invoke|mcp|observation|action input|工具|调用|函数调用|herramienta|herramientas|werkzeug|werkzeuge|"
-        "outil|outils|ツール|関数呼び出し|инструмент|инструменты|ferramenta|ferramentas|도구",
+        "tool call|tool calls|tool use|function call|function calls|function calling|call the function|"
+        "tool_call|tool_calls|function_call|tool_use|available tools|available functions|"
+        "use the following tools|api call|api calls|mcp|action input|函数调用|関数呼び出し",
+        hints="invoke|observation|工具|调用|herramienta/herramientas|werkzeug/werkzeuge|outil/outils|ツール|"
+        "инструмент/инструменты|ferramenta/ferramentas|도구",
     ),
     Marker(
         "agent_coding",
         "is work on a repository or in a shell",
-        "repository|repo|git|diff|patch|commit|pull request|unit test|unit tests|pytest|traceback|stack trace|bash|"
-        "terminal|shell|codebase|refactor|dockerfile|stdout|stderr|def|const|import|仓库|代码库|单元测试|终端|"
-        "repositorio|repositório|リポジトリ|репозиторий|저장소",
+        "pull request|unit test|unit tests|pytest|traceback|stack trace|codebase|dockerfile|代码库|单元测试",
+        hints="repository/repo|git|diff|patch|commit|bash|terminal|shell|refactor|stdout/stderr|"
+        "def/const/import|仓库|终端|repositorio|repositório|リポジトリ|репозиторий|저장소",
     ),
     Marker(
         "computer_use",
         "is about a screen and its elements",
-        "screenshot|screenshots|click|clicks|cursor|mouse|scroll|viewport|button|dropdown|webpage|browser|"
-        "coordinate|coordinates|desktop|gui|截图|屏幕截图|点击|鼠标|浏览器|按钮|captura de pantalla|clic|ratón|"
-        "navegador|bildschirmfoto|klicke|klicken|capture d écran|cliquez|スクリーンショット|クリック|ブラウザ|скриншот|"
-        "нажми|нажмите|captura de tela|clique|스크린샷|클릭",
+        "screenshot|screenshots|viewport|gui|截图|屏幕截图|captura de pantalla|bildschirmfoto|capture d écran|"
+        "スクリーンショット|скриншот|captura de tela|스크린샷",
+        hints="click/clicks|cursor|mouse|scroll|button|dropdown|webpage|browser|coordinate/coordinates|desktop|"
+        "点击|鼠标|浏览器|按钮|clic|ratón|navegador|klicke/klicken|cliquez|クリック|ブラウザ|нажми/нажмите|clique|클릭",
     ),
     Marker(
         "vision",
         "is about a picture",
-        "image|images|picture|photo|photograph|diagram|the figure|chart|caption|bounding box|ocr|图片|图像|照片|图中|"
-        "imagen|imágenes|bild|bilder|画像|写真|изображение|изображении|фото|imagem|이미지|사진",
+        "the image|this image|these images|attached image|uploaded image|the picture|this picture|"
+        "this photo|this photograph|the figure|bounding box|ocr|图片|图像|照片|图中|画像|写真|изображение|"
+        "изображении|이미지|사진",
+        hints="image/images|picture|photo/photograph|diagram|chart|caption|imagen/imágenes|bild/bilder|фото|imagem",
     ),
     Marker(
         "data_analysis",
         "is about tables and their analysis",
-        "csv|dataframe|pandas|sql|spreadsheet|excel|dataset|data set|data analysis|pivot table|regression|statistics|"
-        "correlation|plot|histogram|columns|数据分析|数据集|表格|统计|conjunto de datos|hoja de cálculo|datensatz|"
-        "tabelle|jeu de données|tableau|データ分析|表計算|統計|таблица|таблицу|данных|planilha|conjunto de dados|"
-        "데이터",
+        "dataframe|pandas|spreadsheet|data analysis|pivot table|数据分析|数据集|conjunto de datos|"
+        "hoja de cálculo|datensatz|jeu de données|データ分析|表計算|planilha|conjunto de dados",
         "a table drawn with bars",
+        hints="csv|sql|excel|dataset/data set|regression|statistics|correlation|plot|histogram|columns|表格|统计|"
+        "tabelle|tableau|統計|таблица/таблицу|данных|데이터",
     ),
     Marker(
         "translation",
@@ -212,32 +228,42 @@ def _spellings(phrase: str) -> set[bytes]:
 
 
 @cache
-def phrase_table() -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64]]:
-    """The hash table that the kernel looks phrases up in: keys, bit sets, and the bitmap of words that end a phrase.
+def phrase_table() -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+    """The hash table that the kernel looks phrases up in: keys, bit sets, groups, and which words end a phrase.
 
-    Shapes: keys (TABLE_SLOTS,) uint64, 0 where free; bits (TABLE_SLOTS,) int64; ending (2**FILTER_BITS // 64,) uint64.
+    Shapes: keys (TABLE_SLOTS,) uint64, 0 where free; bits (TABLE_SLOTS,) int64, a hint's `HINTS` places further up;
+    groups (TABLE_SLOTS,) int64, alike for the forms of one hint; ending (2**FILTER_BITS // 64,) uint64, a bitmap.
     """
     bits: dict[int, int] = {}
+    group: dict[int, int] = {}
     ending = np.zeros(2**FILTER_BITS // 64, np.uint64)
-    for bit, marker in enumerate(_TABLE):
-        for phrase in filter(None, marker.phrases.split("|")):
+    for at, (bit, phrases) in enumerate(_groups()):
+        for phrase in phrases:
             for spelling in sorted(_spellings(phrase)):
                 words = [int(h) for h in word_hashes(np.frombuffer(spelling, np.uint8))[0]]
                 if not 1 <= len(words) <= PHRASE_WORDS:
-                    raise ValueError(f"phrase {phrase!r} of marker {marker.name!r} has {len(words)} words")
+                    raise ValueError(f"phrase {phrase!r} has {len(words)} words")
                 key = phrase_key(words)
                 bits[key] = bits.get(key, 0) | 1 << bit
+                group[key] = at + 1
                 place = words[-1] >> (64 - FILTER_BITS)
                 ending[place >> 6] |= np.uint64(1 << (place & 63))
     if len(bits) * 3 > TABLE_SLOTS:
         raise ValueError(f"{len(bits)} phrases are too many for {TABLE_SLOTS} slots")
-    keys, values = np.zeros(TABLE_SLOTS, np.uint64), np.zeros(TABLE_SLOTS, np.int64)
+    keys, values, groups = (np.zeros(TABLE_SLOTS, kind) for kind in (np.uint64, np.int64, np.int64))
     for key, value in sorted(bits.items()):
         slot = key & (TABLE_SLOTS - 1)
         while keys[slot]:
             slot = (slot + 1) & (TABLE_SLOTS - 1)
-        keys[slot], values[slot] = key, value
-    return keys, values, ending
+        keys[slot], values[slot], groups[slot] = key, value, group[key]
+    return keys, values, groups, ending
+
+
+def _groups() -> Iterator[tuple[int, list[str]]]:
+    """Every phrase with its bit, and every hint, with its forms, with its bit `HINTS` places further up."""
+    for bit, marker in enumerate(_TABLE):
+        yield from ((bit, [phrase]) for phrase in filter(None, marker.phrases.split("|")))
+        yield from ((bit + HINTS, forms.split("/")) for forms in filter(None, marker.hints.split("|")))
 
 
 def phrase_key(words: list[int]) -> int:

@@ -28,8 +28,8 @@ __all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch", "warm"]
 VALUES = 255
 """Values of a bin that is not empty."""
 
-Tables = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]
-"""What the kernel looks up: phrases' keys and bits; words that end phrases; shapes' bits."""
+Tables = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]
+"""What the kernel looks up: phrases' keys, bits and groups; words that end phrases; shapes' bits."""
 
 _SHAPES = (
     "code", "json", "numbered_list", "math", "tags", "question", "data_analysis", "base64", "long_line", "slots",
@@ -120,19 +120,24 @@ def _prompt_columns(prompts: pa.Array, threads: int) -> dict[str, pa.Array]:
     }
 
 
-def _text_hashes(array: pa.Array, threads: int) -> tuple[pa.Array, pa.Array]:
-    """Hash of each text's words as they are, and as a mould has them."""
+def _text_hashes(array: pa.Array, threads: int) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Hash of each text's words as they are, and as a mould has them; and the markers of its first and last words."""
     if array.null_count == len(array):
         nothing = pa.nulls(len(array), pa.int64())
-        return nothing, nothing
+        return nothing, nothing, nothing
     texts = texts_of(array)
-    hashes = np.zeros((len(array), 2), np.uint64)
+    hashes, markers = np.zeros((len(array), 2), np.uint64), np.zeros(len(array), np.int64)
 
     def work(first: int, last: int) -> None:
-        kernels.text_rows(texts.data, texts.offsets, texts.valid, first, last, hashes)
+        kernels.text_rows(texts.data, texts.offsets, texts.valid, first, last, *phrase_table(), hashes, markers)
 
+    phrase_table()
     _over_rows(work, texts, threads)
-    return nullable(hashes[:, 0], texts.valid), nullable(hashes[:, 1], texts.valid)
+    return (
+        nullable(hashes[:, 0], texts.valid),
+        nullable(hashes[:, 1], texts.valid),
+        nullable(markers, texts.valid),
+    )
 
 
 def _check(batch: pa.RecordBatch, positions: NDArray[np.int64]) -> None:
@@ -162,7 +167,7 @@ def fingerprint(batch: pa.RecordBatch, positions: NDArray[np.int64], *, threads:
     columns |= {name: hash_lists(batch.column(source)) for name, source in _LISTS.items()}
     columns |= _prompt_columns(batch.column("prompt"), threads)
     columns["ip_prefix"] = ip_prefix(batch.column("ip"))
-    columns["system_hash"] = _text_hashes(batch.column("system_prompt"), threads)[1]
+    _, columns["system_hash"], columns["system_markers"] = _text_hashes(batch.column("system_prompt"), threads)
     columns["first_user_hash"] = _text_hashes(batch.column("first_user"), threads)[0]
     columns["tools_hash"] = hash_sets(batch.column("tools"))
     columns["n_tools"] = pc.list_value_length(batch.column("tools")).cast(pa.int64())
