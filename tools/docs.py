@@ -74,7 +74,7 @@ def tables() -> str:
     out = [HEAD, "# Tables", ""]
     for name in ("EXCHANGE", "ACCOUNT", "FINGERPRINT", "TEMPLATE", "EXCHANGE_TEMPLATE", "QUARANTINE"):
         out += _table(name)
-    for name in ("FINDING_ACCOUNTS", "FINDING_EXCHANGES", "FINDING_LINKS", "ACCOUNTS"):
+    for name in ("FINDING_ACCOUNTS", "FINDING_EXCHANGES", "FINDING_LINKS", "ACCOUNTS", "TESTED"):
         out += _table(name)
     return "\n".join(out) + "\n"
 

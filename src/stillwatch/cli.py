@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("scan:scan", "Find campaigns in logs, and write findings and a report."),
     "explain": ("explain:explain", "Say why an account or a finding was found, or why not."),
     "review": ("review:review", "Confirm or dismiss a finding, for the scans to come."),
+    "audit": ("audit:audit", "Draw a random sample of a scan for blind review, and say what its answers show."),
     "formats": ("formats:formats", "List the log formats, and what each can support."),
     "range": ("range_:range_", "Write a labelled world's logs, to see what a scan would find."),
     "evaluate": ("evaluate:evaluate", "Score a scan against the truth of a labelled world."),

@@ -15,7 +15,7 @@ import pyarrow as pa
 from stillwatch import schema
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.evidence.targets import target_shares
+from stillwatch.campaigns.evidence.targets import named_targets
 from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
 from stillwatch.campaigns.harvest import Harvest, Harvests
 from stillwatch.campaigns.measures import Floats, Measures
@@ -29,7 +29,6 @@ from stillwatch.profiles.index import AccountIndex, Ints
 
 ATLAS_OF_CAMPAIGN = ("AML.T0024.002", "AML.T0021")
 ATLAS_OF_NETWORK = ("AML.T0008.005", "AML.T0021")
-MIN_TARGET_SHARE = 0.05
 
 FIRST_EXCHANGES = 8
 """Earliest exchanges that a finding's id is made from."""
@@ -37,13 +36,17 @@ FIRST_EXCHANGES = 8
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What a scan writes, but for the picture and the method."""
+    """What a scan writes, but for the picture and the method.
+
+    weighed: every group that was tested, its verdict, and its finding's id where it is one.
+    """
 
     findings: Findings
     accounts: pa.Table
     exchanges: pa.Table
     links: pa.Table
     verdicts: pa.Table
+    weighed: list[tuple[Assessed | Harvest, str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class _Book:
         self.context = context
         self.findings: list[Finding] = []
         self.tested: list[TestedGroup] = []
+        self.weighed: list[tuple[Assessed | Harvest, str, str | None]] = []
         self.accounts: dict[str, list[object]] = {name: [] for name in schema.FINDING_ACCOUNTS.names}
         self.exchanges: list[tuple[str, pa.Table, dict[int, float]]] = []
         self.links: list[tuple[str, str]] = []
@@ -86,6 +90,7 @@ class _Book:
     def weigh(self, subject: Assessed | Harvest, verdict: str, finding_id: str | None) -> None:
         """Note a tested group, and its bits for its accounts."""
         units = subject.units
+        self.weighed.append((subject, verdict, finding_id))
         self.best[units] = np.maximum(self.best[units], (subject.coordination_bits, subject.extraction_bits))
         self.tested.append(
             TestedGroup(
@@ -118,6 +123,7 @@ class _Book:
             exchanges=_exchanges(self.exchanges),
             links=_sorted(pa.table(links, schema.FINDING_LINKS), ("campaign_id", "network_id")),
             verdicts=_verdicts(self.context, self.best, self.said),
+            weighed=self.weighed,
         )
 
 
@@ -128,7 +134,7 @@ def make_tables(
 
     verdicts: one a subject. A network that carries campaigns is a finding of its own, beside them.
     """
-    scorer, measures = Scorer.of(context.links), assessment.candidates
+    scorer, measures, honest = Scorer.of(context.links), assessment.candidates, assessment.bench.singles
     book = _Book(context)
     judged = list(zip(verdicts, assessment.subjects, strict=True))
     order = sorted(judged, key=lambda one: -(one[1].coordination_bits + one[1].extraction_bits))
@@ -144,7 +150,9 @@ def make_tables(
         if verdict != "campaign":
             continue
         part = roles(context.connection, subject, context.cells, scorer, campaigns)
-        finding, picked = _finding(verdict, subject, part, measures, context, everybody, scorer, examples, book.ids)
+        finding, picked = _finding(
+            verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids
+        )
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
@@ -160,7 +168,9 @@ def make_tables(
                 replace(role, role="driver" if role.account in theirs else "adjacent" if unit in before else role.role)
                 for role, unit in members(context.connection, subject, scorer)
             ]
-            finding, _ = _finding(verdict, subject, part, measures, context, everybody, scorer, examples, book.ids)
+            finding, _ = _finding(
+                verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids
+            )
             book.enter(finding, part)
             book.weigh(subject, verdict, finding.finding_id)
             book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
@@ -175,7 +185,7 @@ def make_tables(
             for code in np.flatnonzero(context.index.unit == harvest.unit)
         ]
         finding, picked = _finding(
-            "harvest", harvest, part, harvests.measures, context, everybody, scorer, examples, book.ids
+            "harvest", harvest, part, harvests.measures, honest, context, everybody, scorer, examples, book.ids
         )
         book.enter(finding, part)
         book.weigh(harvest, "harvest", finding.finding_id)
@@ -188,6 +198,7 @@ def _finding(
     subject: Assessed | Harvest,
     part: Sequence[Role],
     measures: Measures,
+    honest: Measures,
     context: Context,
     everybody: Everybody,
     scorer: Scorer,
@@ -219,11 +230,7 @@ def _finding(
     finding_id = finding_id_of(kind, picked["exchange_id"], taken)
     n_accounts = sum(role.role in CARRYING for role in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
-    shares = {
-        name: round(float(values[subject.row]), 4)
-        for name, values in target_shares(measures).items()
-        if values[subject.row] >= MIN_TARGET_SHARE
-    }
+    shares = named_targets(measures, subject.row, honest)
     finding = Finding(
         finding_id=finding_id,
         verdict=kind,
@@ -241,7 +248,7 @@ def _finding(
         network_share=round(n / max(int(network_total[0]), 1), 4),
         first_at=_iso(first),
         last_at=_iso(last),
-        targets=dict(sorted(shares.items(), key=lambda item: -item[1])),
+        targets=shares,
         evidence=subject.evidence,
         explanations=subject.explanations,
         templates=_templates(rows, cells, examples),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import __version__, schema
+from stillwatch.audit.frame import AUDIT, Looked, make_frame
 from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
@@ -154,6 +155,30 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
             tables = make_tables(assessment, verdicts, harvests, context, texts)
             tables = replace(tables, findings=annotated(tables.findings, tables.accounts, rulings, settled, index))
+            frame = make_frame(
+                [
+                    Looked(
+                        verdict=verdict,
+                        finding_id=finding_id,
+                        cells=group.cells,
+                        units=group.units,
+                        coordination_bits=group.coordination_bits,
+                        extraction_bits=group.extraction_bits,
+                        margin_bits=group.margin_bits,
+                    )
+                    for group, verdict, finding_id in tables.weighed
+                ],
+                (limits.coordination, limits.campaign),
+                cells,
+                index,
+                assessment.bench.scorer,
+                connection,
+                context.labels,
+                lambda moulds: (
+                    examples(connection, sampled, moulds, options.min_exemplar_accounts) if options.exemplars else {}
+                ),
+                np.random.default_rng([options.seed, AUDIT]),
+            )
     summary: dict[str, Any] = {
         "stillwatch": __version__,
         "versions": {"fingerprint": schema.FINGERPRINT_VERSION, "findings": schema.FINDINGS_VERSION},
@@ -202,7 +227,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
     result = work / "result"
     result.mkdir(exist_ok=True)
     with progress.step("report"):
-        _write_result(result, work, tables, summary)
+        _write_result(result, work, tables, frame, summary)
     (result / "run.json").write_text(json.dumps({"steps": progress.rows}, indent=2) + "\n")
     return result
 
@@ -219,13 +244,14 @@ def _tail(assessment: Assessment) -> str:
     )
 
 
-def _write_result(result: Path, work: Path, tables: Tables, summary: dict[str, Any]) -> None:
+def _write_result(result: Path, work: Path, tables: Tables, frame: pa.Table, summary: dict[str, Any]) -> None:
     try:
         (result / "findings.json").write_bytes(msgspec.json.format(msgspec.json.encode(tables.findings), indent=2))
         write_table(tables.accounts, result / "finding_accounts.parquet")
         write_table(tables.exchanges, result / "finding_exchanges.parquet")
         write_table(tables.links, result / "finding_links.parquet")
         write_table(tables.verdicts, result / "accounts.parquet")
+        write_table(frame, result / "tested.parquet")
         quarantine = pq.read_table(work / "quarantine.parquet")
         write_table(quarantine, result / "quarantine.parquet")
         (result / "scan.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")

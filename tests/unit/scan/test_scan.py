@@ -24,6 +24,7 @@ TABLES = {
     "finding_links.parquet": schema.FINDING_LINKS,
     "accounts.parquet": schema.ACCOUNTS,
     "quarantine.parquet": schema.QUARANTINE,
+    "tested.parquet": schema.TESTED,
 }
 FILES = sorted([*TABLES, "findings.json", "scan.json", "run.json", "report.html"])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
