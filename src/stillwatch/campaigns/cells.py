@@ -30,7 +30,7 @@ class Cells:
     key: number of the key, in 0..n_keys-1; key_hash (n_keys,); is_template (n_keys,) bool.
     n, n_single, n_distinct (prompts), n_trajectories (agent loops and chats counted once), log_out and n_out,
     n_reasoned, log_words, first_at, last_at: as in profiles.
-    markers (n_cells, n_markers): exchanges that show each marker.
+    n_tooled: exchanges that offer tools.  markers (n_cells, n_markers): exchanges that show each marker.
     """
 
     key: Ints
@@ -42,6 +42,7 @@ class Cells:
     n_out: Ints
     log_out: Ints
     n_reasoned: Ints
+    n_tooled: Ints
     log_words: Ints
     first_at: Ints
     last_at: Ints
@@ -76,6 +77,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
             count(output_tokens) as n_out,
             coalesce(sum(round(1000 * ln(1 + greatest(output_tokens, 0)))::bigint), 0)::bigint as log_out,
             count(*) filter (coalesce(reasoning_tokens, 0) > 0 or len(reasoning_out) > 0) as n_reasoned,
+            count(*) filter (n_tools > 0) as n_tooled,
             coalesce(sum(round(1000 * ln(1 + prompt_words))::bigint), 0)::bigint as log_words,
             min(epoch_us(requested_at)) as first_at, max(epoch_us(requested_at)) as last_at, {sums}
         from exchanges e join keyed k using (position)
@@ -93,6 +95,7 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         "n_out",
         "log_out",
         "n_reasoned",
+        "n_tooled",
         "log_words",
         "first_at",
         "last_at",

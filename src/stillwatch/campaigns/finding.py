@@ -44,11 +44,40 @@ class TemplateExample(msgspec.Struct, frozen=True, kw_only=True):
     example: str | None = None
 
 
+class OperatorPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """What two findings have in common. family: infrastructure, text or time; one piece of each counts.
+
+    observed, expected: how alike they are, and how alike honest parties usually are to either; a share of accounts or
+    exchanges, a cosine, or less the distance of logarithms of their pace.
+    """
+
+    family: str
+    name: str
+    bits: float
+    observed: float
+    expected: float
+
+
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
-    """A hypothesis that findings share an operator: never a name, only what they share and in how many bits."""
+    """A hypothesis that findings share an operator: never a name, only what they share and in how many bits.
+
+    grade: weak, moderate or strong.  findings: the others; of this scan, or of the log of reviews.
+    """
 
     findings: list[str]
     bits: float
+    sentence: str
+    grade: str = ""
+    pieces: list[OperatorPiece] = msgspec.field(default_factory=list)
+
+
+class OperatorCluster(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings that may be run by the same hands: all that moderate or strong ties connect. bits: the weakest tie's."""
+
+    name: str
+    findings: list[str]
+    bits: float
+    grade: str
     sentence: str
 
 
@@ -85,7 +114,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. Counts are of exchanges kept; times are UTC ISO; targets sum to at most 1.
+    """One finding. Counts are of exchanges kept; times are UTC ISO; an exchange may show several targets.
 
     reviews: what analysts and declared uses said of it, a sentence each.
     """
@@ -170,3 +199,4 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     tested: list[TestedGroup] = msgspec.field(default_factory=list)
     declared: list[Declared] = msgspec.field(default_factory=list)
+    operators: list[OperatorCluster] = msgspec.field(default_factory=list)

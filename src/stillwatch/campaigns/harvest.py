@@ -10,7 +10,7 @@ more than the sample shows; together they are one number, after Brown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -34,10 +34,10 @@ from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.measures import Floats, Measures, chosen, measure
 from stillwatch.campaigns.registry import measured_evidence
-from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE
+from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS
 from stillwatch.profiles.index import Ints
 
-FALSE_HARVESTS = 0.2
+FALSE_HARVESTS = 0.1
 """Expected false `harvest` findings per 30 days: a budget of their own. They accuse nobody of fraud, but whoever is
 asked what he does with his answers has been named."""
 
@@ -46,6 +46,14 @@ MIN_NULL_UNITS = 63
 
 SPEAKS_BITS = 3.0
 """Each of the two facts must say so much by itself."""
+
+ONE_WAY_BITS = 4.0
+"""Whoever makes data wants several kinds of answers: of large applications that do one such thing for their own users,
+grading or explaining, one in sixteen is assumed to look just as a harvest of that kind does."""
+
+WAY_SHARE = 0.1
+WAY_BITS = 2.0
+"""A way of making data is one's own where a tenth of one's exchanges asks so, as of four honest accounts one does."""
 
 AMOUNT = ("fresh-answers", "answers")
 ASKED = ("long-answers", "reasoning-asked", "mould-and-slots")
@@ -124,12 +132,13 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) 
     candidates = apart[volume[apart] >= MIN_CAMPAIGN_EXCHANGES].tolist()
     honest = _honest(assessment, volume).tolist()
     share = min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
-    threshold = float(np.log2(max(len(candidates), 1) / (FALSE_HARVESTS * share)))
+    threshold = max(LEAST_BITS, float(np.log2(max(len(candidates), 1) / (FALSE_HARVESTS * share))))
     mine = _measured(connection, cells, [rows_of[u] for u in candidates])
     if len(honest) < MIN_NULL_UNITS or not candidates:
         return Harvests([], mine.measures, threshold, len(honest))
     null = _measured(connection, cells, [rows_of[u] for u in honest])
     everybody = _weigh(mine, null)
+    shares, usual = target_shares(mine.measures), target_shares(null.measures)
     on_moulds = null.measures.mould >= LIVES_ON_MOULDS
     against = {
         APPLICATION: _weigh(mine, null.only(on_moulds)) if on_moulds.sum() >= MIN_NULL_UNITS else everybody,
@@ -137,7 +146,8 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) 
     }
     tested = []
     for row, unit in enumerate(candidates):
-        explanations = [_explanation(name, mine, weighed, row) for name, weighed in against.items()]
+        asked = _asked(shares, usual, row)
+        explanations = [_explanation(name, mine, weighed, row, asked) for name, weighed in against.items()]
         explanations.sort(key=lambda one: (one.margin_bits, one.name))
         strength = min(float(everybody.bits[row]), explanations[0].margin_bits)
         speaks = bool((everybody.facts[:, row] >= SPEAKS_BITS).all())
@@ -266,6 +276,15 @@ def _surprise(values: Floats, null: Floats) -> Floats:
     return np.maximum(rank_bits_of_all(values, null) - 1.0, 0.0)
 
 
+def _asked(shares: Mapping[str, Floats], usual: Mapping[str, Floats], row: int) -> list[str]:
+    """The ways of making data that a unit is known by: a tenth of its exchanges, and rare among honest accounts."""
+    return [
+        name
+        for name in MAKE_DATA
+        if shares[name][row] >= WAY_SHARE and rank_bits_of_all(shares[name][row : row + 1], usual[name])[0] >= WAY_BITS
+    ]
+
+
 def ways(measures: Measures, null: Measures) -> Floats:
     """Bits of the ways of making data, each as rare as its share is among honest accounts, added up."""
     shares, usual = target_shares(measures), target_shares(null)
@@ -298,7 +317,8 @@ def _piece(name: str, bits: float, observed: float, expected: float) -> Evidence
     )
 
 
-def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int) -> Explanation:
+def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int, asked: Sequence[str]) -> Explanation:
+    """An honest explanation of one unit. asked: the ways of making data that it is known by."""
     bits = float(weighed.bits[row])
     rare = f"one in {2.0**bits:,.0f} collects so much of such a kind"
     others = 1.0 - float(mine.own[row])
@@ -306,6 +326,11 @@ def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int) -> Exp
         said = "one application that answers its own users, or works off a list"
         against = [f"of the applications that honest accounts run, {rare}"]
         fits = ["most of its prompts are poured from moulds, as every application's are"]
+        if len(asked) < 2:
+            bits -= ONE_WAY_BITS
+            fits.insert(0, f"it asks for {asked[0] if asked else 'none of the ways of making data'} alone, as one does")
+        else:
+            against.append(f"it asks for {' and for '.join(asked)}, and an application does one thing")
     else:
         said = "somebody who runs public benchmarks"
         against = [f"where only prompts count that nobody else sent, {rare} among honest accounts"]

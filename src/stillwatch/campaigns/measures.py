@@ -33,7 +33,8 @@ class Measures:
     sync: log2 of coincidences of different units in the same ten minutes over those that everybody's rhythm explains.
     single: share without messages before.  distinct: share of prompts that no unit of the group had sent before.
     log_out, log_words: mean ln(1 + tokens out), ln(1 + words).  reasoned: share with reasoning.
-    mould: share under templates.  markers (n_groups, n_markers): share of exchanges with each.
+    mould: share under templates.  tooled: share that offer tools.
+    markers (n_groups, n_markers): share of exchanges with each.
     outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
     focus, pivot, succession, hiding, elsewhere: see the functions of these names.
     """
@@ -49,6 +50,7 @@ class Measures:
     log_words: Floats
     reasoned: Floats
     mould: Floats
+    tooled: Floats
     markers: Floats
     outside: Floats
     focus: Floats
@@ -116,6 +118,7 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
             log_words=np.where(np.isnan(distinct), np.nan, total(cells.log_words) / exchanges / 1000),
             reasoned=total(cells.n_reasoned) / exchanges,
             mould=np.bincount(group, np.where(cells.is_template[cells.key[rows]], cells.n[rows], 0), n) / exchanges,
+            tooled=total(cells.n_tooled) / exchanges,
             markers=np.stack([total(cells.markers[:, m]) for m in range(len(MARKERS))], axis=1) / exchanges[:, None],
             outside=outside,
             focus=alike,

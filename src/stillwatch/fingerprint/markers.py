@@ -149,7 +149,9 @@ _TABLE = (
         "vision",
         "is about a picture",
         "the image|this image|these images|attached image|uploaded image|the picture|this picture|"
-        "this photo|this photograph|the figure|bounding box|ocr|图片|图像|照片|图中|画像|写真|изображение|"
+        "this photo|this photograph|the figure|bounding box|ocr|screenshot|screenshots|截图|屏幕截图|"
+        "captura de pantalla|bildschirmfoto|capture d écran|スクリーンショット|скриншот|captura de tela|스크린샷|"
+        "图片|图像|照片|图中|画像|写真|изображение|"
         "изображении|이미지|사진",
         hints="image/images|picture|photo/photograph|diagram|chart|caption|imagen/imágenes|bild/bilder|фото|imagem",
     ),

@@ -15,11 +15,22 @@ from stillwatch.report.read import read_scan
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.run import scan
 
+GRADE = (
+    "Rate this answer on a scale from 1 to 10 by the rubric, and say which response is better. Answer {number}: {text}"
+)
+
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hundred shops, a shop that asks as often as the house does, and a house that collects reasoning."""
-    folder = tmp_path_factory.mktemp("harvest")
+    """A scan of a house that collects reasoning and grades."""
+    return _scanned(tmp_path_factory.mktemp("harvest"), ways=2)
+
+
+def _scanned(folder: Path, *, ways: int) -> Path:
+    """A scan of two hundred shops, a shop that asks as often as the house does, and a house that collects reasoning.
+
+    ways: 2 where every second answer that the house asks for is a grade.
+    """
     rows = exchanges(strangers=200, colluders=0, each=30)
     for begins, account, one in (
         ("s", "busy", exchanges(strangers=1, colluders=0, each=1400, seed=2)),
@@ -27,6 +38,8 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         for row in one:
             assert str(row["account_id"]).startswith(begins)
+            if account == "house" and ways == 2 and len(rows) % 2:
+                row["prompt"] = GRADE.format(number=len(rows), text=str(row["prompt"])[-60:])
             rows.append(
                 {**row, "account_id": account, "payment_id": f"card-of-{account}", "ip": f"198.51.{len(account)}.1"}
             )
@@ -45,7 +58,7 @@ def test_a_customer_that_makes_data_is_a_harvest(scanned: Path) -> None:
     (finding,) = _findings(scanned)
     assert (finding.verdict, finding.accounts, finding.exchanges) == ("harvest", 1, 1400)
     assert finding.coordination_bits == 0.0
-    assert "reasoning elicitation" in finding.targets
+    assert set(finding.targets) == {"reasoning elicitation", "grading and reward modelling"}
     verdicts = pq.read_table(scanned / "accounts.parquet").to_pydict()
     called = dict(zip(verdicts["account_id"], verdicts["verdict"], strict=True))
     assert called.pop("house") == "harvest"
@@ -75,3 +88,8 @@ def test_nobody_is_accused_of_fraud_by_it(scanned: Path) -> None:
     said = answer(read_scan(scanned), "H1")
     assert isinstance(said, FindingAnswer)
     assert said.steps[0].kind != "prior"
+
+
+def test_an_application_does_one_thing(tmp_path: Path) -> None:
+    """Whoever asks for one kind of data alone may answer its own users so: at the same size it is no finding."""
+    assert _findings(_scanned(tmp_path, ways=1)) == []

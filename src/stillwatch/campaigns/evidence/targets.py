@@ -3,7 +3,8 @@
 A topic alone never adds bits. Coding, tools, screens, pictures and tables are topics: they are named, and weigh
 nothing, since the first honest application of a new kind would be the rarest of all. Asking for the reasoning behind an
 answer, for grades, for rewriting or for sets of instructions makes data whatever the topic; honest streams do so too,
-and are what a stream is compared with.
+and are what a stream is compared with. A target is named where a group asks for it at four times the odds of honest
+accounts: what everybody's words show a little of is nobody's aim.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "data analysis": ("data_analysis",),
     "instruction sets": ("many_answers",),
 }
-"""Each target and the markers that show it: the largest of their shares counts."""
+"""Each target and the markers that show it: the largest of their shares counts. Offered tools show tool use."""
 
 MAKE_DATA = (
     "reasoning elicitation",
@@ -37,12 +38,37 @@ MAKE_DATA = (
 """Targets that are ways of making data, and no topics."""
 
 
+NAMED_SHARE = 0.05
+NAMED_BITS = 2.0
+"""A target is named where at least this share of exchanges shows it, at four times the odds of honest accounts."""
+
+
 def target_shares(measures: Measures) -> dict[str, Floats]:
     """Share of a group's exchanges that show each target."""
-    return {
+    shares = {
         name: np.max([measures.markers[:, MARKERS[marker]] for marker in markers], axis=0)
         for name, markers in TARGETS.items()
     }
+    return shares | {"tool use": np.fmax(shares["tool use"], measures.tooled)}
+
+
+def named_targets(measures: Measures, row: int, honest: Measures) -> dict[str, float]:
+    """The targets of a group, the largest share first: those that it asks for far oftener than honest accounts do.
+
+    An exchange may show several.  honest: accounts by themselves, each of which counts alike.
+    """
+    shares, usual = target_shares(measures), target_shares(honest)
+    out = {}
+    for name, values in shares.items():
+        share, among = float(values[row]), usual[name][np.isfinite(usual[name])]
+        base = (float(among.sum()) + 0.5) / (len(among) + 1.0)
+        if share >= NAMED_SHARE and _odds_bits(share) - _odds_bits(base) >= NAMED_BITS:
+            out[name] = round(share, 4)
+    return dict(sorted(out.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _odds_bits(share: float) -> float:
+    return float(np.log2(share + 1e-6) - np.log2(1.0 - share + 1e-6))
 
 
 @evidence(
