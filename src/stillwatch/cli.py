@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain:explain", "Say why an account or a finding was found, or why not."),
     "review": ("review:review", "Confirm or dismiss a finding, for the scans to come."),
     "audit": ("audit:audit", "Draw a random sample of a scan for blind review, and say what its answers show."),
+    "forget": ("forget:forget", "Remove one account's data from a store."),
     "formats": ("formats:formats", "List the log formats, and what each can support."),
     "range": ("range_:range_", "Write a labelled world's logs, to see what a scan would find."),
     "evaluate": ("evaluate:evaluate", "Score a scan against the truth of a labelled world."),

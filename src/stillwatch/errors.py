@@ -3,6 +3,7 @@
 StillwatchError                 anything that we tell a user about; the command line prints it without a traceback
 ├── InputError                  the logs, the registry or a mapping cannot be used at all
 │   ├── MissingSource           a path that is not there, or cannot be opened
+│   ├── NoExchange              the logs can be read, and hold no exchange
 │   ├── UnknownFormat           a name that is no format, or a file whose format cannot be told
 │   └── MissingColumn           a column that the whole step needs
 ├── OutputError                 the output folder cannot be used: other files in it, disk full, no permission
@@ -32,6 +33,10 @@ class InputError(StillwatchError):
 
 class MissingSource(InputError):
     """A path that is not there, or cannot be opened."""
+
+
+class NoExchange(InputError):
+    """The logs can be read, and hold no exchange."""
 
 
 class UnknownFormat(InputError):

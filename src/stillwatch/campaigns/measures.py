@@ -164,7 +164,7 @@ def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
                 from exchanges group by all
             ) group by bin
         ), t as (select sum(x)::double as n from everybody),
-        rhythm as (select sum((x / t.n) ** 2) as p2 from everybody, t),
+        rhythm as (select sum(x * x)::double / any_value(t.n) ** 2 as p2 from everybody, t),
         binned as (select grp, bin, sum(x) as x, sum(x * x) as own from b group by all),
         own as (select grp, unit, sum(x) as x from b group by all),
         expected as (select grp, (sum(x) ** 2 - sum(x * x))::double as pairs from own group by grp)

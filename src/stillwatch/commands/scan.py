@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from stillwatch.campaigns.finding import Findings
 
 
@@ -28,6 +30,10 @@ def scan(
     min_accounts: int = 5,
     declared: Path | None = None,
     reviews: Path | None = None,
+    into: Path | None = None,
+    keep_days: int | None = None,
+    keep_history: int | None = None,
+    wait: bool = False,
     key: Path | None = None,
     pseudonymise: Path | None = None,
     seed: int = 0,
@@ -66,8 +72,16 @@ def scan(
         Declared uses (.toml, .json, .csv, .yaml): who does what with permission, who answers for it, until when.
     reviews
         The log of `stillwatch review`: dismissed findings are spared, confirmed ones are no honest sample.
+    into
+        A store: these logs are added to it, and all that it holds is looked at. A folder; made where there is none.
+    keep_days
+        The store lets exchanges go that are older than so many days, from now on; all are kept where it is not given.
+    keep_history
+        The store lets counts and past findings go that are older than so many days; 400 where it is not given.
+    wait
+        Wait for another run that holds the store, in place of saying no.
     key
-        File with the key for digests of messages and reasoning blocks.
+        File with the key for digests of messages and reasoning blocks; a store has one of its own where none is given.
     pseudonymise
         File with a key: ids, addresses and payments leave as keyed hashes.
     seed
@@ -100,6 +114,10 @@ def scan(
         raise UsageError("--prior must be above 0 and below a million")
     if min_accounts < 2:
         raise UsageError("--min-accounts must be at least 2: what one account sent is that account's own")
+    if into is None and (keep_days is not None or keep_history is not None or wait):
+        raise UsageError("--keep-days, --keep-history and --wait are of a store: name one with --into")
+    if (keep_days is not None and keep_days < 1) or (keep_history is not None and keep_history < 1):
+        raise UsageError("--keep-days and --keep-history must be at least 1")
     if memory < 256 or threads < 1:
         raise UsageError("--memory must be at least 256 and --threads at least 1")
     options = ScanOptions(
@@ -114,6 +132,10 @@ def scan(
         seed=seed,
         declared=declared,
         reviews=reviews,
+        into=into,
+        keep_days=keep_days,
+        keep_history=keep_history,
+        wait=wait,
         memory_mb=memory,
         threads=threads,
         read=ReadOptions(
@@ -133,6 +155,23 @@ def scan(
     return 3 if fail_on and any(f.verdict == fail_on for f in findings.findings) else 0
 
 
+def _show_history(console: Console, out: Path, names: dict[str, str]) -> None:
+    """Print what became of the findings since the scan before, where there was one."""
+    import msgspec
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from stillwatch.store.memory import History
+
+    history = msgspec.json.decode((out / "history.json").read_bytes(), type=History)
+    told = [one for one in history.findings if one.finding_id in names] + history.just_gone
+    if told:
+        console.print("Since the scan before:", style="bold")
+    for one in told:
+        name = f"{names[one.finding_id]} ({one.finding_id})" if one.finding_id in names else one.finding_id
+        console.print(Padding(Text(f"{name} {one.status}. {one.sentence}"), (0, 0, 0, 2)))
+
+
 def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     """Print what a scan found, for a terminal."""
     import pyarrow.parquet as pq
@@ -145,11 +184,14 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     from stillwatch.sources.quarantine import reasons
 
     console = Console(highlight=False)
-    counts = summary["counts"]
+    counts, store = summary["counts"], summary.get("store")
     console.print(
         f"{counts['read']:,} rows read = {counts['kept']:,} kept + {counts['quarantined']:,} quarantined"
         f" + {counts['duplicates']:,} duplicates; {count(summary['accounts'], 'account')}"
     )
+    if store is not None:
+        days = f"{store['first_day']} to {store['last_day']}"
+        console.print(f"The store holds {store['exchanges']:,} exchanges of {count(store['days'], 'day')}, {days}.")
     if counts["quarantined"]:
         found = reasons(pq.read_table(out / "quarantine.parquet", columns=["reason"]))
         for reason, n in found[:3]:
@@ -184,6 +226,8 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     lacking = sorted({one["evidence"] for one in summary["missing_evidence"]})
     if lacking:
         console.print(f"These logs cannot support: {', '.join(lacking)}.", style="dim")
+    if "store" in summary:
+        _show_history(console, out, names)
     if names:
         first = next(iter(names.values()))
         console.print(Text(f"Why: stillwatch explain {first} --from {shlex.quote(str(out))}"), soft_wrap=True)

@@ -75,7 +75,10 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """The one promise: expected false campaigns per 30 days, and how much of it these days spend."""
+    """The one promise: expected false campaigns per 30 days, and how much of it this scan spends.
+
+    days: that the scan spends; with a store those that no scan before it has spent.
+    """
 
     max_false_campaigns: float
     days: float
@@ -112,6 +115,26 @@ class Reviews(msgspec.Struct, frozen=True, kw_only=True):
     groups_spared: int
 
 
+class StoreSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The store that the logs were added to, after this scan.
+
+    scans: so far, deletions counted.  days: of which it holds exchanges.  new_exchanges: that these logs brought.
+    known_before: that they held and the store did too, counted as duplicates.  too_old: of days that it no longer
+    keeps; kept = new_exchanges + too_old.  keep_days: null where exchanges of all days are kept.
+    """
+
+    scans: int
+    days: int
+    first_day: str
+    last_day: str
+    exchanges: int
+    new_exchanges: int
+    known_before: int
+    too_old: int
+    keep_history_days: int
+    keep_days: int | None = None
+
+
 class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of `scan.json`. coverage: column -> share of rows that fill it. Times are UTC ISO."""
 
@@ -134,3 +157,4 @@ class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = msgspec.field(default_factory=list)
     declared: DeclaredUses | None = None
     reviews: Reviews | None = None
+    store: StoreSummary | None = None

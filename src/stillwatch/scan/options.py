@@ -20,6 +20,10 @@ class ScanOptions:
     shown; exemplars False keeps no text at all.  seed: of every random choice.
     checkpoint_seconds: how long reading goes on, at least, before it writes down again how far it is.
     declared: file of declared uses.  reviews: log of analysts' verdicts.
+    into: the store that the logs are added to, and that is looked at as a whole.  keep_days, keep_history: for how many
+    days it keeps exchanges, and counts and past findings; None as it did before.  wait: for another run that holds it.
+    promise_days: days of the promise that a scan of a store spends, in place of those that none has spent: to compare
+    at equal thresholds, never for findings to act on.
     read: how logs are read; its `exemplars` is set from the one here.
     """
 
@@ -34,6 +38,11 @@ class ScanOptions:
     seed: int = 0
     declared: Path | None = None
     reviews: Path | None = None
+    into: Path | None = None
+    keep_days: int | None = None
+    keep_history: int | None = None
+    wait: bool = False
+    promise_days: float | None = None
     memory_mb: int = 2048
     threads: int = 2
     checkpoint_seconds: float = 10.0

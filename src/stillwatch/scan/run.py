@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from stillwatch.campaigns.verdicts import concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
-from stillwatch.errors import OutputError
+from stillwatch.errors import NoExchange, OutputError
 from stillwatch.fingerprint.names import read_names
 from stillwatch.links.links import make_links
 from stillwatch.networks.null import best_of_decoys
@@ -43,14 +43,17 @@ from stillwatch.scan.ingest import Ingested, begun_at, ingest
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
 from stillwatch.scan.signature import input_signature
+from stillwatch.scan.storing import Storing, nothing_read
 from stillwatch.scan.views import open_views
-from stillwatch.scan.words import examples, labels
+from stillwatch.scan.words import example_sources, examples, labels
 from stillwatch.sources.accounts import open_registry
 from stillwatch.sources.address_database import open_addresses
 from stillwatch.sources.pseudonymise import pseudonymise
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.registry import formats
 from stillwatch.sources.support import ADDRESS_KINDS, missing
+from stillwatch.store.memory import Memory
+from stillwatch.store.place import open_store
 from stillwatch.templates.find import find_templates
 
 
@@ -62,6 +65,15 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
     progress = progress or Progress(quiet=True)
     addresses = open_addresses(options.addresses, progress.say)
     options = replace(options, read=replace(options.read, exemplars=options.exemplars, addresses=addresses))
+    if options.into is None:
+        return _scan(logs, options, progress, None)
+    with open_store(options.into, wait=options.wait, say=progress.say) as store:
+        return _scan(logs, options, progress, Storing.begin(store, options))
+
+
+def _scan(logs: Sequence[str], options: ScanOptions, progress: Progress, storing: Storing | None) -> Path:
+    if storing is not None:
+        options = replace(options, read=replace(options.read, key=storing.key))
     with claim(options.out) as work:
         signature = input_signature(logs, options)
         # A scan that is gone on with goes by the clock of its beginning: the registry, and what counts as the future.
@@ -77,21 +89,45 @@ def scan(logs: Sequence[str], options: ScanOptions, progress: Progress | None = 
             progress.say(f"registry: {registry_faults.n:,} rows cannot be read and are left out ({reason})")
         progress.expect(expected_rows(logs) if progress.live else None)
         with progress.step("reading, fingerprinting"):
-            ingested = ingest(
-                logs, work, registry, options, quarantine, progress.say, progress.count, signature=signature
-            )
+            try:
+                ingested = ingest(
+                    logs, work, registry, options, quarantine, progress.say, progress.count, signature=signature
+                )
+            except NoExchange as error:
+                if storing is None or storing.is_new:
+                    raise
+                progress.say(f"{error.what}: nothing is added to the store")
+                ingested = nothing_read(work, quarantine, now)
         if registry is not None:
             registry = with_signup_kinds(registry, options.read.addresses)
         if registry is not None and options.read.pseudonymise is not None:
             # Reading joins by true ids; everything after it knows accounts by their pseudonyms only.
             registry = pseudonymise(registry, options.read.pseudonymise)
-        result = detect(work, registry, ingested, options, progress)
+        if storing is None:
+            publish(detect(work, registry, ingested, options, progress), options.out, work)
+            return options.out
+        with progress.step("store"):
+            memory, ingested = storing.add(work, ingested, options)
+        result = detect(memory.window, registry, ingested, options, progress, memory)
+        memory.finish(result)
         publish(result, options.out, work)
+        # The last: until here the store is as it was, and after it these logs are in it.
+        storing.store.commit(memory.catalogue)
     return options.out
 
 
-def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: ScanOptions, progress: Progress) -> Path:
-    """Everything after the text was read, from a work folder's tables; returns the folder of the result."""
+def detect(
+    work: Path,
+    registry: pa.Table | None,
+    ingested: Ingested,
+    options: ScanOptions,
+    progress: Progress,
+    memory: Memory | None = None,
+) -> Path:
+    """Everything after the text was read, from a work folder's tables; returns the folder of the result.
+
+    memory: what a store's earlier scans leave to this one; None without a store.
+    """
     rng = np.random.default_rng(options.seed)
     with progress.step("templates"):
         find_templates(
@@ -123,7 +159,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             suspected = np.union1d(concealed_units(assessment.subjects), past).astype(np.int32)
             decoys = best_of_decoys(links, volume, rng, suspected)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
-            days = max((last - first) / 86_400e6, 1 / 24)
+            days = max((last - first) / 86_400e6, 1 / 24) if memory is None else memory.days(first, last)
             n_hypotheses = int((links.degree() >= 3).sum())
             _, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
             assessment = join_efforts(assessment, limits)
@@ -152,8 +188,20 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
             )
             shown = _shown_templates(assessment, verdicts, harvests, cells)
             sampled = work / "sample.parquet"
-            texts = examples(connection, sampled, shown, options.min_exemplar_accounts) if options.exemplars else {}
+
+            def texts_of(moulds: Iterable[int]) -> dict[int, str]:
+                if not options.exemplars:
+                    return {}
+                made = examples(connection, sampled, moulds, options.min_exemplar_accounts)
+                return made if memory is None else {**memory.kept_examples(moulds), **made}
+
+            texts = texts_of(shown)
             tables = make_tables(assessment, verdicts, harvests, context, texts)
+            if memory is not None:
+                tables = memory.follow(tables, connection, context.labels)
+                if options.exemplars:
+                    made = examples(connection, sampled, shown, options.min_exemplar_accounts)
+                    memory.keep_examples(made, example_sources(connection, sampled, made), shown)
             tables = replace(tables, findings=annotated(tables.findings, tables.accounts, rulings, settled, index))
             frame = make_frame(
                 [
@@ -174,9 +222,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
                 assessment.bench.scorer,
                 connection,
                 context.labels,
-                lambda moulds: (
-                    examples(connection, sampled, moulds, options.min_exemplar_accounts) if options.exemplars else {}
-                ),
+                texts_of,
                 np.random.default_rng([options.seed, AUDIT]),
             )
     summary: dict[str, Any] = {
@@ -196,7 +242,7 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         "first_at": _iso(first),
         "last_at": _iso(last),
         "accounts": index.n_accounts,
-        "exchanges": ingested.counts["kept"],
+        "exchanges": int(profiles.n.sum()),
         "missing_evidence": lacking,
         "null": {
             "decoy_groups": int(sum(s.sharing.n_random for s in assessment.subjects)),
@@ -221,8 +267,9 @@ def detect(work: Path, registry: pa.Table | None, ingested: Ingested, options: S
         },
         "prior_per_million": options.prior_per_million,
         "address_database": described(options.read.addresses, profiles),
-        "notes": [],
+        "notes": [] if memory is None else memory.notes(),
         **in_summary(rulings, settled),
+        **({} if memory is None else {"store": memory.summary()}),
     }
     result = work / "result"
     result.mkdir(exist_ok=True)

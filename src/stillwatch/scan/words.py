@@ -115,3 +115,23 @@ def examples(
         if text is not None:
             out[template] = text
     return out
+
+
+def example_sources(
+    connection: duckdb.DuckDBPyConnection, sample: Path, templates: Iterable[int]
+) -> dict[int, list[int]]:
+    """Template -> hashes of the accounts whose sampled texts were poured from it, sorted; as for `examples`."""
+    connection.register("sampled", pq.read_table(sample, columns=["position"]))
+    rows = connection.execute(
+        """
+        select t.template, e.account
+        from sampled join exchange_template t using (position) join exchanges e using (position)
+        where t.template in (select unnest(?::bigint[])) group by all order by all
+        """,
+        [sorted(set(templates))],
+    ).fetchall()
+    connection.unregister("sampled")
+    out: dict[int, list[int]] = {}
+    for template, account in rows:
+        out.setdefault(int(template), []).append(int(account))
+    return out

@@ -207,8 +207,8 @@ def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
             continue
         seen.add(real)
         is_world = "world.json" in files
-        if "scan.json" in files:
-            say(f"{here}: a scan's output, left aside")
+        if "scan.json" in files or "stillwatch-store.json" in files:
+            say(f"{here}: a scan's output, left aside" if "scan.json" in files else f"{here}: a store, left aside")
             folders[:] = []
             continue
         folders[:] = sorted(name for name in folders if name != "truth" and not name.startswith("."))

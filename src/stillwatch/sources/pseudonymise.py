@@ -45,17 +45,29 @@ def pseudonymise(columns: Columns, key: bytes) -> Columns:
 
     An id gets the same pseudonym in every column of that name, in log and registry. Cost: a hash a distinct value.
     """
-    short = keyed(key, b"", b"pseudonyms")
+    short = _shortened(key)
 
     def hash_id(name: str) -> Callable[[str], str]:
-        purpose = name.encode()
-        return lambda value: keyed(value.encode("utf-8", "surrogatepass"), short, purpose).hex()
+        return lambda value: _hashed(value, short, name)
 
     for name in IDS:
         columns = _replace(columns, name, hash_id(name))
     for name in ADDRESSES:
         columns = _replace(columns, name, lambda value: pseudonym_address(value, short))
     return columns
+
+
+def pseudonym(name: str, value: str, key: bytes) -> str:
+    """The pseudonym that `pseudonymise` gives one value of a column of `IDS`."""
+    return _hashed(value, _shortened(key), name)
+
+
+def _shortened(key: bytes) -> bytes:
+    return keyed(key, b"", b"pseudonyms")
+
+
+def _hashed(value: str, short: bytes, name: str) -> str:
+    return keyed(value.encode("utf-8", "surrogatepass"), short, name.encode()).hex()
 
 
 def _replace(columns: Columns, name: str, change: Callable[[str], str]) -> Columns:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch import schema
-from stillwatch.errors import InputError, MissingColumn, MissingSource
+from stillwatch.errors import InputError, MissingColumn, MissingSource, NoExchange
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.address_database import AddressDatabase
 from stillwatch.sources.event_files import EventFiles, read_event_files
@@ -327,7 +327,7 @@ def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputE
     source = places[0].name if len(places) == 1 else None
     reasons = quarantine.by_reason()
     if not reasons:
-        return InputError("the logs hold no exchange", source=source, hint="check what writes them, and from when on")
+        return NoExchange("the logs hold no exchange", source=source, hint="check what writes them, and from when on")
     shown = "; ".join(reason if count == 1 else f"{reason} ({count:,} times)" for reason, count in reasons[:3])
     if len(places) > 1:
         shown = "; ".join(f"{name} {reason}" for name, reason in quarantine.first_reasons(3))
@@ -341,7 +341,7 @@ def _mend(reasons: list[str]) -> tuple[type[InputError], str]:
     if all(reason.startswith("cannot be read") for reason in reasons):
         return MissingSource, "check that the files are whole, and who may read them"
     if all(reason == "is empty" for reason in reasons):
-        return InputError, "check what writes the log"
+        return NoExchange, "check what writes the log"
     if all(reason.startswith("lacks ") for reason in reasons):
         return MissingColumn, (
             "every exchange needs exchange_id, requested_at, account_id and model: name the right --format, "

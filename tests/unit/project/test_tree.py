@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "stillwatch"
 GROUND = {"schema", "errors", "engine"}
 STEPS = [
     *("sources", "fingerprint", "templates", "profiles", "links", "networks", "campaigns"),
-    *("report", "review", "audit", "scan"),
+    *("report", "review", "audit", "store", "scan"),
 ]
 """Each may import those before it, and the ground floor."""
 
