@@ -18,6 +18,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.focus import focus
 from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
+from stillwatch.campaigns.probes import probed, wrapped
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
 
@@ -36,7 +37,7 @@ class Measures:
     mould: share under templates.  tooled: share that offer tools.
     markers (n_groups, n_markers): share of exchanges with each.
     outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
-    focus, pivot, succession, hiding, elsewhere: see the functions of these names.
+    focus, pivot, succession, hiding, elsewhere, probed, wrapped: see the functions of these names.
     """
 
     units: Floats
@@ -58,6 +59,8 @@ class Measures:
     succession: Floats
     hiding: Floats
     elsewhere: Floats
+    probed: Floats
+    wrapped: Floats
 
 
 def joined(one: Measures, other: Measures) -> Measures:
@@ -103,6 +106,7 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
     alike = focus(connection, n, exchanges)
     moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
+    tests, around = probed(connection, n), wrapped(connection, n)
     hidden, abroad = hiding(connection, n), elsewhere(connection, n)
     connection.unregister("grouped")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -126,6 +130,8 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
             succession=followed,
             hiding=hidden,
             elsewhere=abroad,
+            probed=tests,
+            wrapped=around,
         )
 
 

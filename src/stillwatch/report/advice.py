@@ -41,6 +41,8 @@ UNSEEN: dict[str, str] = {
     "single-shot": "requests that nothing follows up",
     "long-answers": "longer answers than people ask for",
     "reasoning-asked": "reasoning asked for more than people do",
+    "probing": "days of refused tests before the work",
+    "relay-tail": "one instruction around everybody's follow-ups",
 }
 """Evidence -> what cannot be seen without it, in words."""
 

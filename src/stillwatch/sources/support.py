@@ -43,6 +43,8 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "single-shot": (("turns",),),
     "long-answers": (("output_tokens",),),
     "reasoning-asked": (("reasoning_tokens",),),
+    "probing": (("finish_reason",),),
+    "relay-tail": (("prompt",), ("turns",)),
 }
 """Evidence -> what it needs: of each group of columns, one. A test holds it to the evidence that there is."""
 
@@ -61,6 +63,7 @@ ELSEWHERE: dict[str, str] = {
     "turns": "log whole conversations",
     "output_tokens": "log the usage that answers come with",
     "reasoning_tokens": "log the usage that answers come with, reasoning tokens included",
+    "finish_reason": "log answers, and why each of them ended",
     "end_user_id": "have callers send their own user (OpenAI safety_identifier, Anthropic metadata.user_id)",
     "reasoning_in": "log whole messages and answers, opaque reasoning blocks included",
     "reasoning_out": "log whole messages and answers, opaque reasoning blocks included",

@@ -1,0 +1,40 @@
+"""Probing and relays: tests of what passes before the work, and one instruction around everybody's messages."""
+
+from __future__ import annotations
+
+from stillwatch.campaigns.measures import Floats, Measures
+from stillwatch.campaigns.registry import evidence
+
+
+@evidence(
+    "probing",
+    family="appetite",
+    axis="extraction",
+    needs=("finish_reason",),
+    atlas="AML.T0065",
+    sentence="on one day the share of its first messages that were refused was {observed:.0%} higher than on all days "
+    "after it: tests of what passes, then the work; in honest streams {expected:.0%} higher",
+)
+def probing(measures: Measures, null: Measures) -> Floats:
+    """Share of refused first messages on the worst day, less the share on all days after it.
+
+    Null: honest streams; red-teamers, who are refused as often on every day, are in it.
+    """
+    return measures.probed
+
+
+@evidence(
+    "relay-tail",
+    family="text",
+    axis="extraction",
+    needs=("prompt", "turns"),
+    atlas="AML.T0024.002",
+    sentence="{observed:.0%} of its follow-up messages carry one and the same beginning or ending, as if something "
+    "stood between people and the model; in honest streams {expected:.0%}",
+)
+def relay_tail(measures: Measures, null: Measures) -> Floats:
+    """Share of follow-ups, results of tools left out, that begin or end as ten other, different ones do.
+
+    Null: honest streams; tools that put an instruction into every turn are in it.
+    """
+    return measures.wrapped

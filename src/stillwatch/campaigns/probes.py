@@ -1,0 +1,87 @@
+"""Probes and relays in numbers: days of refused tests before the work, and endings that follow-ups bring along."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from stillwatch.campaigns.calibration import Floats
+from stillwatch.fingerprint.hashing import hash_text
+
+DAY_US = 86_400_000_000
+
+LEAST_OF_DAY = 20
+"""Different first messages that a day must have for a share of refused ones."""
+
+REFUSED = ("content_filter", "refusal", "content_filtered", "guardrail_intervened", "safety", "blocked", "prohibited")
+"""Finish reasons of answers that were refused, in the words of the formats that are read, in small letters."""
+
+LEAST_FOLLOW_UPS = 20
+
+LEAST_WORDS = 16
+"""Words of a follow-up below which its ending is all of it."""
+
+LEAST_ENDINGS = 10
+"""Follow-ups, all different, that must begin or end alike for that to be put around them."""
+
+
+def probed(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """By how much the share of refused first messages was higher on one day than on all days after it; the largest.
+
+    Who tests what passes is refused until he knows, and then works; who is refused for what he does is so every day.
+    Shape (n,); NaN where no day has `LEAST_OF_DAY` different ones and as many after it.
+    The connection holds `grouped`, `keyed`, `exchanges`.
+    """
+    refused = ", ".join(str(hash_text(word.encode())) for word in _spelt(REFUSED))
+    table = connection.sql(
+        f"""
+        with d as (
+            select g.grp, epoch_us(e.requested_at) // {DAY_US} as day,
+                count(distinct coalesce(e.prompt_hash, e.exchange)) as n,
+                count(distinct coalesce(e.prompt_hash, e.exchange)) filter (e.finish in ({refused})) as refused
+            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+            where coalesce(e.turns, 0) = 0 and e.finish is not null group by all
+        ), later as (
+            select grp, n, refused, coalesce(sum(n) over w, 0) as n_later, coalesce(sum(refused) over w, 0) as r_later
+            from d window w as (partition by grp order by day rows between 1 following and unbounded following)
+        )
+        select grp, max(refused::double / n - r_later::double / n_later) as more
+        from later where n >= {LEAST_OF_DAY} and n_later >= n group by grp order by grp
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    out[table["grp"].to_numpy()] = np.maximum(table["more"].to_numpy(), 0.0)
+    return out
+
+
+def wrapped(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
+    """Share of each group's follow-ups that begin or end as other, different ones do. Shape (n,).
+
+    People do not repeat an instruction in every turn; what stands between them and the model does. Results of tools are
+    left out. NaN for fewer than `LEAST_FOLLOW_UPS`. The connection holds `grouped`, `keyed`, `exchanges`.
+    """
+    table = connection.sql(
+        f"""
+        with f as (
+            select g.grp, e.prompt_hash, e.head_hash, e.tail_hash
+            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+            where e.turns > 0 and not coalesce(e.from_tool, false) and e.prompt_words >= {LEAST_WORDS}
+        ), tails as (
+            select grp, tail_hash from f group by all having count(distinct head_hash) >= {LEAST_ENDINGS}
+        ), heads as (
+            select grp, head_hash from f group by all having count(distinct tail_hash) >= {LEAST_ENDINGS}
+        )
+        select f.grp, count(*)::bigint as n,
+            count(*) filter (t.tail_hash is not null or h.head_hash is not null)::bigint as wrapped
+        from f left join tails t on t.grp = f.grp and t.tail_hash = f.tail_hash
+            left join heads h on h.grp = f.grp and h.head_hash = f.head_hash
+        group by f.grp having count(*) >= {LEAST_FOLLOW_UPS} order by f.grp
+        """
+    ).to_arrow_table()
+    out = np.full(n, np.nan)
+    out[table["grp"].to_numpy()] = table["wrapped"].to_numpy() / table["n"].to_numpy()
+    return out
+
+
+def _spelt(words: tuple[str, ...]) -> list[str]:
+    return sorted({spelling for word in words for spelling in (word, word.upper(), word.capitalize())})
