@@ -433,8 +433,8 @@ def _combine(evidence: list[Evidence]) -> list[Evidence]:
             bits=-bits,
             observed=bits,
             expected=0.0,
-            sentence=f"what its accounts share and what they do are one fact of the {family} family: the weaker of the "
-            "two is not counted again",
+            sentence=f"evidence of the {family} family sees one fact twice, as what the accounts share and as what "
+            "they do: the weaker of the two is taken out again",
         )
         for family, bits in twice(evidence).items()
     ]

@@ -153,7 +153,10 @@ def concealment(faces: Faces, accounts: Ints, parts: Ints) -> tuple[float, list[
         pairs = np.array([known * (known - 1.0) for _, known in shares])
         within = np.array([0.0 if np.isnan(one) else one for one, _ in shares])
         share = float(within @ pairs / pairs.sum()) if pairs.sum() else share
-    what = f"{share:.0%} of the pairs of its {n:,} accounts share no payment and no domain, though they act as one"
+    what = (
+        f"though they act as one, {share:.0%} of the pairs among its {n:,} accounts have neither a payment nor a "
+        "domain in common, as strangers have not"
+    )
     return share, _against_organisations("concealment", share, faces.null, what, assumed=(0.0, 1.0))
 
 
@@ -163,7 +166,9 @@ def scatter(places: Places, accounts: Ints) -> list[Evidence]:
     Null: as for concealment.
     """
     share, n = common_place(places, accounts)
-    what = f"the commonest network prefix of its {n:,} accounts carries {share:.0%} of their exchanges"
+    what = (
+        f"its {n:,} accounts have no place in common: the network prefix that they use most carries {share:.0%} of it"
+    )
     return _against_organisations("no-common-place", share, places.null, what, assumed=(ASSUMED_PLACE, 0.0))
 
 
@@ -175,11 +180,12 @@ def _against_organisations(
         return []
     usual, odd = assumed
     high = odd > usual
+    usual_share = float(np.median(null)) if len(null) else usual
     if len(null) < ASSUMED_ORGANISATIONS:
         null = np.append(np.full(ASSUMED_ORGANISATIONS - 1, usual), odd)
-        told = "too few organisations declare themselves here to measure it on; one in 16 is assumed to look so"
+        told = "too few organisations declare themselves here to compare it with, and one in 16 is assumed to look so"
     else:
-        told = f"inside the {len(null)} organisations that declare themselves here {float(np.median(null)):.0%}"
+        told = f"inside an ordinary one of the {len(null)} organisations that declare themselves here {usual_share:.0%}"
     bits = rank_bits(share, null, high=high)
     if bits <= 0:
         return []

@@ -216,10 +216,12 @@ def weigh_explanations(
 
 
 _RARE = {
-    "applications": "of applications that one honest account runs, one in {bits:,.0f} collects so much of such a kind",
-    "customers": "of applications that one honest account runs, one in {bits:,.0f} asks for such a kind of answers",
-    "people": "of honest accounts by themselves, one in {bits:,.0f} collects as much, of such a kind, as each of its "
-    "accounts",
+    "applications": "of the applications that honest accounts run, only one in {bits:,.0f} collects as much of such a "
+    "kind",
+    "customers": "of the applications that honest accounts run, only one in {bits:,.0f} asks for such a kind of "
+    "answers",
+    "people": "of honest accounts by themselves, only one in {bits:,.0f} collects as much, of such a kind, as each of "
+    "its accounts",
 }
 _COMMON = {
     "applications": "applications that one honest account runs collect as much, and of such a kind",

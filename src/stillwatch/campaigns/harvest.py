@@ -301,8 +301,9 @@ def _piece(name: str, bits: float, observed: float, expected: float) -> Evidence
             bits=bits,
             observed=observed,
             expected=expected,
-            sentence="it asks for reasoning, grades, rewriting and sets of instructions at shares which, taken "
-            f"together, are {observed:.1f} bits rarer than an ordinary customer's ({expected:.1f})",
+            sentence="what it asks for makes training data (reasoning, grades, rewriting, sets of instructions), in "
+            f"shares that come to {observed:.1f} bits of rarity among honest customers; an ordinary one's come to "
+            f"{expected:.1f}",
         )
     known = measured_evidence()[name]
     seen, usual = known.shown(observed), known.shown(expected)
@@ -320,7 +321,7 @@ def _piece(name: str, bits: float, observed: float, expected: float) -> Evidence
 def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int, asked: Sequence[str]) -> Explanation:
     """An honest explanation of one unit. asked: the ways of making data that it is known by."""
     bits = float(weighed.bits[row])
-    rare = f"one in {2.0**bits:,.0f} collects so much of such a kind"
+    rare = f"only one in {2.0**bits:,.0f} collects as much of such a kind"
     others = 1.0 - float(mine.own[row])
     if name == APPLICATION:
         said = "one application that answers its own users, or works off a list"

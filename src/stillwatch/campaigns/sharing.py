@@ -133,11 +133,21 @@ def sharing_evidence(sharing: Sharing) -> list[Evidence]:
                     bits=float(total) * share,
                     observed=float(sharing.group_bits[g]),
                     expected=expected,
-                    sentence=f"{sharing.covered[g]:.0%} of its accounts share {SENTENCES[name]} with others of them; "
-                    f"that says {sharing.group_bits[g]:.1f} bits of an account, in random groups {expected:.1f}",
+                    sentence=f"{_how_many(float(sharing.covered[g]))} of its accounts share {SENTENCES[name]} with "
+                    f"others of them: what an account shares so is {_times(float(sharing.group_bits[g]))} as common "
+                    f"here as among everybody else, in random groups of as many {_times(expected)}",
                 )
             )
     return out
+
+
+def _how_many(share: float) -> str:
+    return "hardly any" if share < 0.005 else f"{share:.0%}"
+
+
+def _times(bits: float) -> str:
+    ratio = 2.0**bits
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
 
 
 def shared_kinds() -> dict[str, tuple[str, ...]]:

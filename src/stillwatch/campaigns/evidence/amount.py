@@ -16,7 +16,8 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("account_id",),
     atlas="AML.T0024.002",
-    sentence="it collected {observed:,.0f} answers to first messages not sent before; honest streams {expected:,.0f}",
+    sentence="{observed:,.0f} of its answers open a conversation and answer a prompt that it had not sent before; of "
+    "an ordinary honest account {expected:,.0f}",
     shown=math.expm1,
 )
 def fresh_answers(measures: Measures, null: Measures) -> Floats:
@@ -34,7 +35,8 @@ def fresh_answers(measures: Measures, null: Measures) -> Floats:
     axis="extraction",
     needs=("account_id",),
     atlas="AML.T0024.002",
-    sentence="it collected {observed:,.0f} answers in all to messages not sent before; honest streams {expected:,.0f}",
+    sentence="it collected {observed:,.0f} answers to prompts that it had not sent before, every step of an agent "
+    "counted; an ordinary honest account {expected:,.0f}",
     shown=math.expm1,
 )
 def answers(measures: Measures, null: Measures) -> Floats:

@@ -14,7 +14,8 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("turns",),
     atlas="AML.T0024.002",
-    sentence="{observed:.0%} of its exchanges are first messages; in honest streams {expected:.0%}",
+    sentence="{observed:.0%} of its exchanges begin a conversation and do not go on with one; of an ordinary honest "
+    "account's {expected:.0%}",
 )
 def single_shot(measures: Measures, null: Measures) -> Floats:
     """Share of exchanges without a message before.   Null: streams of single honest accounts."""
@@ -27,7 +28,8 @@ def single_shot(measures: Measures, null: Measures) -> Floats:
     axis="extraction",
     needs=("output_tokens",),
     atlas="AML.T0024.002",
-    sentence="its answers have {observed:,.0f} tokens in the geometric mean; those of honest streams {expected:,.0f}",
+    sentence="its typical answer has {observed:,.0f} tokens (geometric mean); an ordinary honest account's "
+    "{expected:,.0f}",
     shown=math.expm1,
 )
 def long_answers(measures: Measures, null: Measures) -> Floats:
@@ -41,7 +43,7 @@ def long_answers(measures: Measures, null: Measures) -> Floats:
     axis="extraction",
     needs=("reasoning_tokens",),
     atlas="AML.T0024.002",
-    sentence="{observed:.0%} of its exchanges produce reasoning; in honest traffic {expected:.0%}",
+    sentence="{observed:.0%} of its exchanges make the model reason; of an ordinary honest account's {expected:.0%}",
 )
 def reasoning_asked(measures: Measures, null: Measures) -> Floats:
     """Share of exchanges with reasoning.   Null: streams of single honest accounts."""

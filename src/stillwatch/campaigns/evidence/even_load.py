@@ -13,7 +13,8 @@ from stillwatch.campaigns.registry import evidence
     needs=("account_id",),
     high=False,
     atlas="AML.T0021",
-    sentence="exchanges an account vary by {observed:.2f} of their mean; among users of one mould by {expected:.2f}",
+    sentence="its accounts send much the same number of exchanges: they differ by {observed:.0%} of the mean, those of "
+    "unrelated users of one mould by {expected:.0%}; work that is dealt out comes out even",
 )
 def even_load(measures: Measures, null: Measures) -> Floats:
     """Coefficient of variation of exchanges an account.

@@ -12,7 +12,8 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0065",
-    sentence="its first messages point one way with a cosine of {observed:.2f}; those of honest streams {expected:.2f}",
+    sentence="its opening prompts resemble one another with a cosine of {observed:.2f} (strangers' prompts: 0); those "
+    "of an ordinary honest account {expected:.2f}",
 )
 def focus(measures: Measures, null: Measures) -> Floats:
     """Mean cosine of pairs of first messages, everybody's mean taken out.

@@ -12,8 +12,8 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0065",
-    sentence="{observed:.0%} of its exchanges are fresh fillings of a mould in a first message; in honest streams "
-    "{expected:.0%}",
+    sentence="{observed:.0%} of its exchanges pour a new item into a fixed mould and open a conversation with it; of "
+    "an ordinary honest account's {expected:.0%}",
 )
 def mould_and_slots(measures: Measures, null: Measures) -> Floats:
     """Share under templates x share of prompts never repeated x share without a message before.

@@ -12,7 +12,7 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("model",),
     atlas="AML.T0024.002",
-    sentence="on a release's first day {observed:.0%} of its exchanges went to the new model; of honest streams "
+    sentence="on a new model's first day {observed:.0%} of its exchanges went to it; of an ordinary honest account's "
     "{expected:.0%}",
 )
 def pivot(measures: Measures, null: Measures) -> Floats:
@@ -29,8 +29,8 @@ def pivot(measures: Measures, null: Measures) -> Floats:
     axis="coordination",
     needs=("requested_at",),
     atlas="AML.T0021",
-    sentence="its accounts begin within a day after another was closed {observed:.1f} times as often as by chance; "
-    "strangers {expected:.1f} times",
+    sentence="accounts of it begin within a day of another's being closed {observed:.1f} times as often as chance has "
+    "it, as where closed ones are replaced; those of unrelated users of one mould {expected:.1f} times",
     shown=lambda bits: 2.0**bits,
 )
 def succession(measures: Measures, null: Measures) -> Floats:

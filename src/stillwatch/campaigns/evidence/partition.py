@@ -15,8 +15,8 @@ from stillwatch.campaigns.registry import evidence
     needs=("prompt",),
     high=False,
     atlas="AML.T0024.002",
-    sentence="{observed:.1%} of its accounts' prompts were sent by another of them too; among unrelated users of one "
-    "mould {expected:.1%}",
+    sentence="{observed:.1%} of what its accounts ask, another of them asks too; among unrelated users of one mould "
+    "{expected:.1%}; a work queue hands each item out once",
 )
 def partition(measures: Measures, null: Measures) -> Floats:
     """Share of (account, prompt) pairs whose prompt another account sent too; students and evaluators overlap.

@@ -12,8 +12,8 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("finish_reason",),
     atlas="AML.T0065",
-    sentence="on one day the share of its first messages that were refused was {observed:.0%} higher than on all days "
-    "after it: tests of what passes, then the work; in honest streams {expected:.0%} higher",
+    sentence="on one day the share of its opening prompts that were refused lay {observed:.0%} above that of all days "
+    "after it, as where somebody tests what passes and then works; of an ordinary honest account {expected:.0%} above",
 )
 def probing(measures: Measures, null: Measures) -> Floats:
     """Share of refused first messages on the worst day, less the share on all days after it.
@@ -30,7 +30,7 @@ def probing(measures: Measures, null: Measures) -> Floats:
     needs=("prompt", "turns"),
     atlas="AML.T0024.002",
     sentence="{observed:.0%} of its follow-up messages carry one and the same beginning or ending, as if something "
-    "stood between people and the model; in honest streams {expected:.0%}",
+    "stood between people and the model; of an ordinary honest account's {expected:.0%}",
 )
 def relay_tail(measures: Measures, null: Measures) -> Floats:
     """Share of follow-ups, results of tools left out, that begin or end as ten other, different ones do.

@@ -77,8 +77,8 @@ def _odds_bits(share: float) -> float:
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0024.002",
-    sentence="one honest stream in {observed:,.0f} asks as much for reasoning, grades, rewriting or sets of "
-    "instructions; in the middle of honest traffic one in {expected:,.0f}",
+    sentence="only one honest account in {observed:,.0f} asks as much for reasoning, grades, rewriting or sets of "
+    "instructions: what makes training data, whatever it is about",
     shown=lambda bits: 2.0**bits,
 )
 def targets(measures: Measures, null: Measures) -> Floats:
