@@ -79,3 +79,11 @@ def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"reading, fingerprinting", "templates", "campaigns"} <= {row["method"] for row in steps}
     assert whole["seconds"] == pytest.approx(sum(row["seconds"] for row in steps))
     assert all(0 < row["peak_memory_mb"] <= whole["peak_memory_mb"] for row in steps)
+
+
+@pytest.mark.slow
+def test_days_in_a_store(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every stretch of days brings its exchanges, and in the end the store holds what one scan of all holds."""
+    rows = _measured(capsys, "store")["store"]
+    once = rows.pop("all, no store")
+    assert sum(row["new"] or 0 for row in rows.values()) == once["new"] == list(rows.values())[-1]["held"]
