@@ -134,7 +134,7 @@ def _references(answer: FindingAnswer) -> list[RenderableType]:
     for operator in finding.operators:
         others = ", ".join(shown_id(one) for one in operator.findings)
         out += _item(
-            "possibly one operator with", f"{others}, {bits(operator.bits)} bits: {shown(operator.sentence, 400)}"
+            "possibly one operator with", f"{others}, {bits(operator.bits)} bits: {shown(operator.sentence, 600)}"
         )
     if finding.atlas:
         out += _item("MITRE ATLAS:", "; ".join(f"{shown_id(t)} {technique_name(t)}".strip() for t in finding.atlas))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from markupsafe import Markup
 
-from stillwatch.campaigns.finding import Declared, Finding, TemplateExample
+from stillwatch.campaigns.finding import Declared, Finding, Operator, OperatorCluster, TemplateExample
 from stillwatch.report import charts
 from stillwatch.report.advice import MAX_UNSEEN, UNSEEN, in_short, needed_in_words
 from stillwatch.report.atlas import technique_name
@@ -135,6 +135,7 @@ class Page:
     tested: list[tuple[str, int]]
     near: list[Near]
     declared: list[Declared]
+    operators: list[OperatorCluster]
     columns: list[Column]
     reasons: list[tuple[str, int]]
     n_reasons: int
@@ -147,6 +148,19 @@ class Page:
         for one in self.summary.missing_evidence:
             needs.setdefault(needed_in_words(one.needs), []).append(UNSEEN.get(one.evidence, one.evidence))
         return sorted(needs.items(), key=lambda one: -len(one[1]))
+
+    @property
+    def ties(self) -> list[tuple[str, Operator]]:
+        """Pairs of findings that may have one operator, each once, the strongest first."""
+        seen: set[frozenset[str]] = set()
+        out = []
+        for view in (*self.main, *self.networks):
+            for tie in view.finding.operators:
+                pair = frozenset((view.finding.finding_id, *tie.findings))
+                if pair not in seen:
+                    seen.add(pair)
+                    out.append((view.finding.finding_id, tie))
+        return sorted(out, key=lambda one: -one[1].bits)
 
     @property
     def max_unseen(self) -> int:

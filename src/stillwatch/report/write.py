@@ -101,6 +101,7 @@ def make_page(
         tested=sorted(Counter(group.verdict for group in findings.tested).items()),
         near=nearest_clear(findings.tested, summary.null),
         declared=findings.declared,
+        operators=findings.operators,
         columns=[Column(name, filled) for name, filled in summary.coverage.items()],
         reasons=reasons[:MAX_QUARANTINE_REASONS],
         n_reasons=len(reasons),

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.assess import LIVES_ON
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.operators import Party, is_guest
 from stillwatch.fingerprint.hashing import hash_strings
 from stillwatch.profiles.index import AccountIndex, Ints
 from stillwatch.review.declared import DeclaredUse, read_declared
@@ -209,6 +210,23 @@ def read_rulings(
     day = datetime.fromtimestamp(last_at / 1e6, UTC).date()
     rulings = make_rulings(uses, log, connection, index, registry, day, key)
     return replace(rulings, declared_digest=uses_digest, log_digest=log_digest)
+
+
+def past_parties(cells: Cells, rulings: Rulings, index: AccountIndex) -> list[Party]:
+    """Findings of the log of reviews, as far as their accounts are in this traffic, to compare others with."""
+    out = []
+    reviews = [*rulings.past, *(one.review for one in rulings.rulings if one.review is not None)]
+    for entry in reviews:
+        units = np.unique(index.unit[_codes(entry.hashes, index)]).astype(np.int32)
+        rows = np.flatnonzero(np.isin(cells.unit, units))
+        mine = rows[np.isin(cells.key_hash[cells.key[rows]], entry.keys)]
+        if len(units):
+            # Where nothing of a campaign is left, nobody can say whether its accounts were a proxy's.
+            whole = entry.verdict == "network"
+            guest = not whole and (len(mine) == 0 or is_guest(cells, mine))
+            rows = mine if len(mine) else rows
+            out.append(Party(entry.finding_id, rows, units, network=-1, whole=whole, guest=guest, past=True))
+    return out
 
 
 def past_suspects(cells: Cells, rulings: Rulings) -> npt.NDArray[np.int64]:

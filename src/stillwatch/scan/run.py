@@ -22,6 +22,7 @@ from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
+from stillwatch.campaigns.operators import OPERATORS, compare, found_parties, with_operators
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
 from stillwatch.campaigns.verdicts import concealed_units, judge
 from stillwatch.engine.database import database
@@ -34,7 +35,7 @@ from stillwatch.networks.null import best_of_decoys
 from stillwatch.networks.search import find_networks
 from stillwatch.profiles.profile import make_profiles
 from stillwatch.report.write import write_report
-from stillwatch.review.ruling import past_suspects, read_rulings
+from stillwatch.review.ruling import past_parties, past_suspects, read_rulings
 from stillwatch.review.said import annotated, in_summary
 from stillwatch.review.settle import settle
 from stillwatch.scan.addresses import described, located_share, with_signup_kinds
@@ -203,6 +204,16 @@ def detect(
                     made = examples(connection, sampled, shown, options.min_exemplar_accounts)
                     memory.keep_examples(made, example_sources(connection, sampled, made), shown)
             tables = replace(tables, findings=annotated(tables.findings, tables.accounts, rulings, settled, index))
+            looked_at = [group.units for group, _, _ in tables.weighed]
+            pairs = compare(
+                connection,
+                cells,
+                assessment.bench.scorer,
+                [*past_parties(cells, rulings, index), *found_parties(tables.weighed, cells)],
+                np.unique(np.concatenate([*looked_at, suspected])),
+                np.random.default_rng([options.seed, OPERATORS]),
+            )
+            tables = replace(tables, findings=with_operators(tables.findings, pairs))
             frame = make_frame(
                 [
                     Looked(
