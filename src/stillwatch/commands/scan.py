@@ -161,7 +161,7 @@ def _show_history(console: Console, out: Path, names: dict[str, str]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from stillwatch.store.memory import History
+    from stillwatch.report.history import History
 
     history = msgspec.json.decode((out / "history.json").read_bytes(), type=History)
     told = [one for one in history.findings if one.finding_id in names] + history.just_gone

@@ -14,6 +14,7 @@ import msgspec
 
 from stillwatch import schema
 from stillwatch.campaigns.finding import Findings
+from stillwatch.report.history import HISTORY_VERSION, STATUSES, History
 from stillwatch.report.summary import ScanSummary
 
 FOLDER = Path(__file__).parents[1] / "schemas"
@@ -42,7 +43,20 @@ def scan_schema() -> dict[str, Any]:
     return _schema(ScanSummary, "A Stillwatch scan")
 
 
-SCHEMAS = {"findings.schema.json": findings_schema, "scan.schema.json": scan_schema}
+def history_schema() -> dict[str, Any]:
+    """The JSON Schema of `history.json`, which a scan into a store writes."""
+    made = _schema(History, "What became of findings from scan to scan")
+    made["$defs"]["History"]["properties"]["schema_version"] = {"const": HISTORY_VERSION}
+    made["$defs"]["Remembered"]["properties"]["verdict"] = {"enum": VERDICTS}
+    made["$defs"]["Remembered"]["properties"]["status"] = {"enum": list(STATUSES)}
+    return made
+
+
+SCHEMAS = {
+    "findings.schema.json": findings_schema,
+    "scan.schema.json": scan_schema,
+    "history.schema.json": history_schema,
+}
 
 
 def written(name: str) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 from stillwatch import schema
 from stillwatch.engine.durable import replace_file
 from stillwatch.errors import InputError, OutputError
+from stillwatch.report.history import Remembered
 
 CATALOGUE = "stillwatch-store.json"
 
@@ -50,51 +51,6 @@ class Brought(msgspec.Struct, frozen=True):
     rows: int
     coverage: dict[str, float]
     formats: list[str]
-
-
-class Event(msgspec.Struct, frozen=True):
-    """What became of a finding.  at: the last exchange in the store by then.  what: see `changes.EVENTS`."""
-
-    at: str
-    what: str
-    sentence: str
-
-
-class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding as the store knows it, and as `history.json` holds it. Times are UTC ISO, of the data, not of a clock.
-
-    status: what became of it in the last scan (`changes.STATUSES`).  sentence: that, for a person.
-    at_once_id: the id that a scan without the store gives the same finding.
-    first_found, last_found: the last exchange in the store when it was first and last found.
-    new_exchanges, new_accounts: since the scan before.  networks: that a campaign runs on.
-    model, platform: most used of late.  came_from: the finding that it was split from.  became: the one it merged into.
-    """
-
-    finding_id: str
-    verdict: str
-    status: str
-    sentence: str
-    at_once_id: str
-    first_found: str
-    last_found: str
-    first_at: str
-    last_at: str
-    accounts: int
-    exchanges: int
-    new_exchanges: int = 0
-    new_accounts: int = 0
-    model: str | None = None
-    platform: str | None = None
-    networks: list[str] = []
-    merged: list[str] = []
-    came_from: str | None = None
-    became: str | None = None
-    events: list[Event] = []
-
-    @property
-    def active(self) -> bool:
-        """Whether the last scan found it."""
-        return self.status != "lost" and self.became is None
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,26 +17,10 @@ from stillwatch.campaigns.findings import Tables
 from stillwatch.campaigns.roles import CARRYING
 from stillwatch.fingerprint.hashing import hash_strings
 from stillwatch.profiles.index import Ints
+from stillwatch.report.history import EVENTS, STATUSES, Event, Remembered
 from stillwatch.report.text import count, listed
-from stillwatch.store.catalogue import Event, Remembered
 from stillwatch.store.identity import Body, Lineage, new_id, trace
 from stillwatch.store.members import ACCOUNTS, EXCHANGES, Members
-
-STATUSES = {
-    "new": "found for the first time",
-    "returned": "found again, after scans that did not find it",
-    "merged": "another finding went into it, or it went into another one",
-    "split": "a part of a past finding, the rest of which goes on under the old id",
-    "moved": "its last exchanges went to another model, through another platform, or over other networks",
-    "quiet": "found still, but nothing came for two days",
-    "grown": "more exchanges or accounts than in the scan before",
-    "steady": "as in the scan before",
-    "lost": "what the store holds of it no longer makes it a finding",
-}
-"""What became of a finding in the last scan; of several the first in this order."""
-
-EVENTS = ("new", "returned", "merged", "split", "moved", "quiet", "lost")
-"""What is written down for good; that a finding grew is told by its counts."""
 
 QUIET = timedelta(days=2)
 """Without an exchange for so long, up to the last one in the store, a finding has gone quiet: no night is so long."""

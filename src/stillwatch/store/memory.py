@@ -18,8 +18,9 @@ from stillwatch.engine.durable import to_disk
 from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.names import read_names
+from stillwatch.report.history import HISTORY_VERSION, History
 from stillwatch.report.text import count
-from stillwatch.store.catalogue import Brought, Catalogue, Remembered
+from stillwatch.store.catalogue import Brought, Catalogue
 from stillwatch.store.changes import Followed, follow
 from stillwatch.store.days import SOURCE_BITS, Added, add_days
 from stillwatch.store.examples import EXAMPLES, merged, read_examples, texts_in
@@ -30,18 +31,6 @@ from stillwatch.store.retention import without_old
 from stillwatch.store.window import coverage_of, make_window
 
 HISTORY = "history.json"
-HISTORY_VERSION = 1
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of `history.json`: findings of this scan, and past ones that are none any more, the latter last.
-
-    just_gone: those of them that were findings until the scan before.
-    """
-
-    schema_version: int
-    findings: list[Remembered]
-    just_gone: list[Remembered] = []
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from stillwatch import schema
 from stillwatch.campaigns.finding import Findings
 from stillwatch.campaigns.findings import Tables
 from stillwatch.fingerprint.hashing import hash_text
-from stillwatch.store.catalogue import Remembered
-from stillwatch.store.changes import EVENTS, STATUSES, Followed, follow
+from stillwatch.report.history import EVENTS, STATUSES, Remembered
+from stillwatch.store.changes import Followed, follow
 from stillwatch.store.members import ACCOUNTS, EXCHANGES, Members
 
 LABELS = {("model", 1): "m-large", ("model", 2): "m-small"}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from small_world import exchanges, write
 
 from stillwatch.cli import run
 from stillwatch.fingerprint.hashing import hash_text
+from stillwatch.report.schemas import FOLDER
 from stillwatch.store.place import open_store
 
 RESULT = ("findings.json", "finding_accounts.parquet", "finding_exchanges.parquet", "accounts.parquet", "scan.json")
@@ -116,6 +118,13 @@ def test_no_text_is_kept(daily: tuple[Path, Path]) -> None:
     assert "observation 17 " not in kept
     for data in everything(daily[0]).values():
         assert b"which sells" not in data
+
+
+def test_the_history_and_the_summary_keep_to_their_schemas(daily: tuple[Path, Path]) -> None:
+    """As they are shipped."""
+    for name in ("history", "scan"):
+        shipped = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+        jsonschema.validate(told(daily[1], f"{name}.json"), shipped)
 
 
 def test_what_the_store_holds_already_is_a_duplicate(
