@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,9 @@ MEMBER_BITS = 3.0
 
 MAX_SHARE = 0.5
 """Larger groups than this share of all units are 'everybody'."""
+
+REPEATED = 0.8
+"""Share of its members in another network above which a network is only a part of that one."""
 
 ROUNDS = 6
 
@@ -87,9 +91,26 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
         networks.append(network)
         taken[network.members] = len(networks) - 1
     parts = [part for network in _merge(scorer, networks) for part in split(scorer, network.members)]
-    unique = {part.tobytes(): part for part in parts if len(part) >= MIN_UNITS}
-    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in unique.values()]
+    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(parts, links.n_units)]
     return sorted(whole, key=lambda n: (-n.total_bits, n.members.tobytes()))
+
+
+def _distinct(parts: Sequence[Units], n_units: int) -> list[Units]:
+    """The parts that are no repetition of another: largest first, each with a fifth of its members in no larger one."""
+    kept: list[Units] = []
+    inside = np.zeros(n_units, bool)
+    for part in sorted(parts, key=lambda part: (-len(part), part.tobytes())):
+        if len(part) < MIN_UNITS:
+            continue
+        for other in kept:
+            inside[other] = True
+            repeated = inside[part].sum() > REPEATED * len(part)
+            inside[other] = False
+            if repeated:
+                break
+        else:
+            kept.append(part)
+    return kept
 
 
 def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Units]:

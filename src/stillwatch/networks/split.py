@@ -1,8 +1,9 @@
-"""Whether a network is one: accounts that only one family ties together, each clump by itself, are several networks.
+"""Whether a network is one: what hangs together by a thread, or by one family only, is several networks.
 
 Members are scored one by one, so pairs of fail-over accounts, or agencies that use one popular tool, can each look tied
-to "the group" by what they share with each other alone. A network is one where its parts stay connected when any single
-family is left out, or where something that hardly anybody else has runs through them.
+to "the group" by what they share with each other alone, and two fleets that bought one mould, or rent at one host, to
+each other. A network is one where no cut through it is thin, and where its parts stay connected when any single family
+is left out, or something that hardly anybody else has runs through them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from stillwatch.links.kinds import FAMILIES
+from stillwatch.networks.cut import thinnest_cut
 from stillwatch.networks.group import Scorer, Units
 
 TIE_BITS = 4.0
@@ -25,20 +28,58 @@ TIED = 3
 BRIDGE = 0.1
 """Share of the smaller of two parts that must belong to both for them to be one: a chance member joins nothing."""
 
+THIN = 0.1
+"""Conductance below which a cut parts two networks. Halves of one fleet, class or reseller share 0.2 and more."""
+
+MOST_BITS = 12.0
+"""What one value says at most."""
+
 PRIVATE_SHARE = 0.8
 """An indicator of whose sharers this part are members is the network's own, whatever its family."""
 
 
 def split(scorer: Scorer, members: Units) -> list[Units]:
     """The parts of a network, largest first; one part where it is one."""
+    parts = [part for whole in _cut(scorer, members) for part in _connected(scorer, whole)]
+    return sorted(parts, key=lambda part: (-len(part), part.tobytes()))
+
+
+def _cut(scorer: Scorer, members: Units) -> list[Units]:
+    """A network cut wherever it is thin."""
+    conductance, side = thinnest_cut(_shown(scorer, members))
+    if conductance >= THIN:
+        return [members]
+    return [part for half in (members[side], members[~side]) for part in _cut(scorer, half)]
+
+
+def _shown(scorer: Scorer, members: Units) -> csr_array:
+    """(n_members, n_ties) bits of what ties members together, where they show it."""
+    links = scorer.links
+    ties, _ = _ties(scorer, members)
+    rows, columns, bits = [], [], []
+    for number, tie in enumerate(ties):
+        sharers = links.members(int(tie))
+        at = np.searchsorted(members, sharers)
+        mine = at[members[np.minimum(at, len(members) - 1)] == sharers]
+        outside = (len(sharers) - len(mine) + 1) / (links.n_units - len(members) + 1)
+        rows.append(mine)
+        columns.append(np.full(len(mine), number))
+        bits.append(np.full(len(mine), min(float(np.log2(len(mine) / len(members) / outside)), MOST_BITS)))
+    if not rows:
+        return csr_array((len(members), 0))
+    where = (np.concatenate(rows), np.concatenate(columns))
+    return csr_array((np.concatenate(bits), where), shape=(len(members), len(ties)))
+
+
+def _connected(scorer: Scorer, members: Units) -> list[Units]:
+    """The parts that stay connected whichever family is left out."""
     ties, private = _ties(scorer, members)
     family = scorer.links.family[ties]
     label = np.zeros(len(members), np.int64)
     for left_out in np.unique(family):
         part = _parts(scorer, members, ties[private | (family != left_out)])
         _, label = np.unique(label * len(members) + part, return_inverse=True)
-    parts = [members[label == number] for number in np.unique(label)]
-    return sorted(parts, key=lambda part: (-len(part), part.tobytes()))
+    return [members[label == number] for number in np.unique(label)]
 
 
 def parts_without(scorer: Scorer, members: Units, family: str) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pytest
 from stillwatch.links.kinds import KINDS
 from stillwatch.links.links import Links, assemble
 from stillwatch.networks.group import Scorer
-from stillwatch.networks.null import decoy_networks, random_family_bits
+from stillwatch.networks.null import best_of_decoys, decoy_networks, random_family_bits
 from stillwatch.networks.search import Network, find_networks
 from stillwatch.networks.split import parts_without, split
 
@@ -165,6 +165,42 @@ def test_two_clumps_that_one_stranger_connects_stay_two() -> None:
     members = np.sort(np.concatenate([ring, others])).astype(np.int32)
     parts = split(Scorer.of(made.links()), members)
     assert sorted(len(part) for part in parts if len(part) > HANDFUL) == [60, 80]
+
+
+def test_two_fleets_that_bought_one_mould_are_two_networks() -> None:
+    """A mould that nobody else has, and a host that both rent at, do not make one network of two fleets."""
+    made = Made(11)
+    fleets = [campaign(made, 80, mould=mould, accounts_a_card=4, exits=8) for mould in (900_000, 800_000)]
+    for units, first in zip(fleets, (910_000, 810_000), strict=True):
+        for _ in range(6):
+            made.add(made.rng.choice(units, 40, replace=False), "template", first)
+            first += 1
+    members = np.sort(np.concatenate(fleets)).astype(np.int32)
+    made.add(members, "template", 700_000)
+    made.add(made.rng.choice(members, 6, replace=False), "prefix", 701_000)
+    parts = split(Scorer.of(made.links()), members)
+    assert sorted(len(part) for part in parts if len(part) > HANDFUL) == [80, 80]
+
+
+def test_one_fleet_at_two_hosts_is_one_network() -> None:
+    """Halves with cards and exits of their own stay one where all of their moulds are dealt to both."""
+    made = Made(12)
+    halves = [campaign(made, 80, mould=900_000, accounts_a_card=4, exits=8) for _ in range(2)]
+    members = np.sort(np.concatenate(halves)).astype(np.int32)
+    for number in range(4):
+        made.add(made.rng.choice(members, 80, replace=False), "template", 910_000 + number)
+    assert len(split(Scorer.of(made.links()), members)[0]) == 160
+
+
+def test_a_large_fleet_under_suspicion_makes_no_decoy() -> None:
+    """Half of a stratum of volume in one fleet meets itself in decoys, unless it is left out of them."""
+    made = Made(13)
+    units = campaign(made, 600, mould=900_000, accounts_a_card=5, exits=20)
+    volume = made.rng.lognormal(3, 1, N).astype(np.int64)
+    volume[units] = 10_000
+    links = made.links()
+    met = best_of_decoys(links, volume, made.rng, np.zeros(0, np.int32))
+    assert max(met) > 10 * max(1.0, *best_of_decoys(links, volume, made.rng, units.astype(np.int32)))
 
 
 def test_what_shares_thinly_grows_together_card_by_card() -> None:
