@@ -35,6 +35,23 @@ ASSUMED_PLACE = 0.5
 SHOWN = 0.75
 """Concealment is shown where no card or domain is that of half of the accounts: such a one joins a quarter of pairs."""
 
+HALF_SHOWN = 0.5
+"""It is half shown where none is that of seven in ten; below, accounts that belong together do not hide it."""
+
+DOUBT_BITS = 4.0
+"""Bits that are taken off where it is just half shown: of agencies, whose clients have cards of their own besides, one
+in sixteen is assumed to look like that."""
+
+
+def doubt(strangers: float) -> float:
+    """Bits to take off for how openly accounts belong together; infinite where they do not hide it.
+
+    strangers: share of pairs that no identity joins; NaN where none is known: different accounts are all that is known.
+    """
+    if np.isnan(strangers) or strangers >= SHOWN:
+        return 0.0
+    return DOUBT_BITS * (SHOWN - strangers) / (SHOWN - HALF_SHOWN) if strangers >= HALF_SHOWN else float("inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Faces:

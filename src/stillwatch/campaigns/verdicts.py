@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessed
-from stillwatch.campaigns.concealment import SHOWN
+from stillwatch.campaigns.concealment import doubt
 from stillwatch.campaigns.explanations import IDENTITY
 from stillwatch.campaigns.finding import Evidence
 
@@ -64,8 +64,7 @@ def judge(
     coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
     acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
-    margins = np.array([strength(s) for s in tested])
-    n_honest = seem_honest(margins)
+    n_honest = seem_honest(np.array([strength(s) for s in tested]))
     limits = Thresholds(
         coordination=coordination,
         campaign=max(LEAST_BITS, float(np.log2(max(n_honest, 1.0) / (max_false * share)))),
@@ -81,7 +80,7 @@ def judge(
     for subject, act, campaign in zip(subjects, acts, collects, strict=True):
         if campaign:
             verdicts.append("campaign")
-        elif subject.whole and (act or subject.network_number in carries):
+        elif subject.whole and ((act and doubt(subject.strangers) == 0.0) or subject.network_number in carries):
             verdicts.append("network")
         else:
             verdicts.append("clear")
@@ -105,8 +104,8 @@ def collects_data(subject: Assessed, limits: Thresholds) -> bool:
 
 
 def strength(subject: Assessed) -> float:
-    """What a stream is judged by: the lesser of its extraction and its margin, in bits."""
-    return min(subject.extraction_bits, subject.margin_bits)
+    """What a stream is judged by: the lesser of extraction and margin, in bits, less what speaks of openness."""
+    return min(subject.extraction_bits, subject.margin_bits) - doubt(subject.strangers)
 
 
 def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
@@ -143,8 +142,8 @@ def _acts_as_one(subject: Assessed, threshold: float) -> bool:
 
 
 def _hides(subject: Assessed) -> bool:
-    """Whether accounts present themselves as strangers, or nothing is known of who they are."""
-    return bool(np.isnan(subject.strangers) or subject.strangers >= SHOWN)
+    """Whether accounts present themselves as strangers, more or less, or nothing is known of who they are."""
+    return doubt(subject.strangers) < float("inf")
 
 
 def _coordinates(evidence: Evidence) -> bool:
