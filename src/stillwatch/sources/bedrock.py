@@ -3,7 +3,7 @@
 A record wraps the body that was sent, in the shape of the model's maker or of Converse, and the body that came back.
 Bodies over 100 KB are not in the record but in an object of their own (`inputBodyS3Path`), which is read from the
 log's bucket or its local copy; where it cannot be had, the exchange comes without text. Addresses and user agents are
-not in this log at all: CloudTrail has them.
+not in this log at all: CloudTrail has them, and its files beside the log's are read for them (`cloudtrail`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from stillwatch.errors import BadRecord
-from stillwatch.sources import anthropic, streamed
+from stillwatch.sources import anthropic, cloudtrail, streamed
 from stillwatch.sources.chat_templates import prompt_messages
 from stillwatch.sources.documents import decode
 from stillwatch.sources.envelope import decoded, iso_time, without_nulls
+from stillwatch.sources.joining import Link
 from stillwatch.sources.messages import (
     CONVERSATION,
     as_messages,
@@ -54,10 +55,13 @@ _MADE_UP = re.compile(r"^(botocore-session-\d+|aws-sdk-[\w-]+|AWSCLI-Session|i-[
 
 
 def parse(document: Document) -> Iterator[Row]:
-    """The exchange that a record is.
+    """The exchange that a record is; of CloudTrail's records what they tell of a call.
 
-    Raises: BadRecord where it is no invocation record.
+    Raises: BadRecord where it is neither.
     """
+    if cloudtrail.is_trail(document):
+        yield from cloudtrail.parse(document)
+        return
     document = _out_of_cloudwatch(document)
     if document.get("schemaType") not in (None, "ModelInvocationLog") or "modelId" not in document:
         raise BadRecord("is no record of Bedrock's model invocation log")
@@ -87,6 +91,8 @@ def parse(document: Document) -> Iterator[Row]:
     missing = [
         f"bodies of {name} over 100 KB {why}" for name, one in sides if (why := _why_missing(name, one)) is not None
     ]
+    if isinstance(document.get("requestId"), str):
+        row |= {"fault": "", "link": Link(document["requestId"], "invocation")}
     row["notes"] = [f"{one}: kept without that text" for one in missing]
     yield row
 
@@ -113,7 +119,9 @@ def fetch(document: Document, read: Callable[[str], bytes]) -> None:
 
 
 def sniff(document: Document) -> float:
-    """Sure with the schema's type."""
+    """Sure with the schema's type; of CloudTrail's records as far as they speak of Bedrock."""
+    if (trail := cloudtrail.sureness(document)) > 0.0:
+        return trail
     document = _out_of_cloudwatch(document)
     if document.get("schemaType") == "ModelInvocationLog":
         return 1.0
@@ -392,13 +400,16 @@ BEDROCK = register(
             "AWS account",
             "session_id": "have callers send requestMetadata with session_id",
             "end_user_id": "have callers send requestMetadata with user_id",
-            "ip": "CloudTrail has sourceIPAddress for a requestId: join it into a table, and read that by --mapping",
-            "client": "CloudTrail has userAgent for a requestId: join it into a table, and read that by --mapping",
+            "ip": "give CloudTrail's files of the same days beside the log: they are joined by requestId",
+            "client": "give CloudTrail's files of the same days beside the log: they are joined by requestId",
             "payment_id": "bring it in the account registry (--accounts)",
         },
         parse=parse,
         sniff=sniff,
         write=write,
         fetch=fetch,
+        split=cloudtrail.split,
+        joined=True,
+        apart=cloudtrail.side,
     )
 )
