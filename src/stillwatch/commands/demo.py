@@ -26,12 +26,12 @@ def demo(*, out: Path = Path("demo"), seed: int = 1) -> int:
     from stillwatch.scan import ScanOptions, scan
     from stillwatch.scan.progress import Progress
     from stillwatch.traffic_range.worlds import world_named
-    from stillwatch.traffic_range.write import write_world
+    from stillwatch.traffic_range.write import workers_here, write_world
 
     world, result, report = out / "world", out / "scan", out / "report.html"
     chosen = world_named("demo")
     print(f"making a world in {world}: {chosen.title}", file=sys.stderr)
-    written = write_world(chosen, world, seed=seed)
+    written = write_world(chosen, world, seed=seed, workers=workers_here())
     scan([str(world)], ScanOptions(out=result), Progress(quiet=False, live=sys.stderr.isatty()))
     shutil.copyfile(result / "report.html", report)
 

@@ -126,15 +126,18 @@ def _made(
     from stillwatch.evaluate.playing import play, scale_for
     from stillwatch.evaluate.power import power_curve
     from stillwatch.traffic_range.worlds import world_named
+    from stillwatch.traffic_range.write import workers_here
 
-    chosen = [world_named(name) for name in worlds]
+    chosen, workers = [world_named(name) for name in worlds], workers_here()
     if power is None:
-        runs = play(chosen, seeds, scale=scale, accounts=accounts, corpora=corpora, oracle=not quick, say=_say)
+        runs = play(
+            chosen, seeds, scale=scale, accounts=accounts, corpora=corpora, oracle=not quick, workers=workers, say=_say
+        )
         return list(runs), []
     points = []
     for one in chosen:
         factor = scale if accounts is None else scale_for(one, accounts)
-        points += power_curve(one, power, values, seeds, scale=factor, oracle=not quick, say=_say)
+        points += power_curve(one, power, values, seeds, scale=factor, oracle=not quick, workers=workers, say=_say)
     return [], points
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-
-MOST_WORKERS = 8
-"""Processes where none are asked for: each takes about half a gigabyte."""
 
 
 def range_(
@@ -75,7 +71,7 @@ def range_(
     from stillwatch.traffic_range.texts.source import Texts
     from stillwatch.traffic_range.variants import with_days, with_share
     from stillwatch.traffic_range.worlds import WORLDS, world_named
-    from stillwatch.traffic_range.write import write_world
+    from stillwatch.traffic_range.write import workers_here, write_world
 
     if list:
         for one in WORLDS.values():
@@ -112,7 +108,7 @@ def range_(
         format=format,
         sample=sample,
         without=tuple(name.strip() for names in without or () for name in names.split(",") if name.strip()),
-        workers=min(len(os.sched_getaffinity(0)), MOST_WORKERS) if workers is None else workers,
+        workers=workers_here() if workers is None else workers,
         notes=notes,
         texts=texts,
         say=say,

@@ -23,6 +23,7 @@ from stillwatch.scan.progress import Progress
 from stillwatch.scan.run import scan
 from stillwatch.traffic_range.texts.corpus import CorpusTexts
 from stillwatch.traffic_range.texts.invented import GRAMMAR
+from stillwatch.traffic_range.texts.source import Texts
 from stillwatch.traffic_range.worlds import World
 from stillwatch.traffic_range.write import write_world
 
@@ -63,12 +64,13 @@ def play(
     accounts: int | None = None,
     corpora: Sequence[Path] = (),
     oracle: bool = True,
+    workers: int = 1,
     say: Say = lambda text: None,
 ) -> Iterator[Played]:
     """Make, scan and score each world with each seed.
 
     accounts: about as many in each world, in place of a scale.  corpora: folders of prompts, each world with each of
-    them, in place of the grammar's.  oracle: whether it is asked.
+    them, in place of the grammar's.  oracle: whether it is asked.  workers: as of `write_world`.
     """
     texts: list[CorpusTexts | None] = [CorpusTexts.of(one) for one in corpora]
     for world, text in product(worlds, texts or [None]):
@@ -76,11 +78,9 @@ def play(
         for seed in seeds:
             with _folder() as folder:
                 say(f"{world.name}, seed {seed}: making the world")
-                if text is None:
-                    write_world(world, folder / "world", seed=seed, scale=factor, texts=GRAMMAR)
-                else:
-                    notes: dict[str, object] = {"corpus": text.about()}
-                    write_world(world, folder / "world", seed=seed, scale=factor, texts=text, notes=notes)
+                notes: dict[str, object] = {} if text is None else {"corpus": text.about()}
+                words: Texts = GRAMMAR if text is None else text
+                write_world(world, folder / "world", seed=seed, scale=factor, workers=workers, texts=words, notes=notes)
                 say(f"{world.name}, seed {seed}: scanning")
                 scan([str(folder / "world")], ScanOptions(out=folder / "scan"), Progress(quiet=True, live=False))
                 say(f"{world.name}, seed {seed}: scoring")

@@ -46,9 +46,10 @@ def power_curve(
     *,
     scale: float = 1.0,
     oracle: bool = True,
+    workers: int = 1,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[PowerPoint]:
-    """Recall of each campaign, and of all together, at each value of a dial.
+    """Recall of each campaign, and of all together, at each value of a dial. workers: as of `write_world`.
 
     Raises: UsageError for a dial that is none, and for a world without a campaign.
     """
@@ -59,7 +60,8 @@ def power_curve(
     out = []
     for value in sorted(set(values)):
         say(f"{dial} at {value:g}")
-        runs = list(play([turned(world, dial, value)], seeds, scale=scale, oracle=oracle, say=say))
+        made = turned(world, dial, value)
+        runs = list(play([made], seeds, scale=scale, oracle=oracle, workers=workers, say=say))
         names = [one.campaign for one in runs[0].scores.campaigns]
         out += [_point(world.name, name, dial, value, runs, [name]) for name in names]
         if len(names) > 1:

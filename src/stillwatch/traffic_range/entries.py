@@ -45,6 +45,7 @@ class Recipe:
     """What is written of a world.
 
     scale: factor on accounts.  sample: share of exchanges.  without: missing columns.  texts: where they come from.
+    plain_above: free bytes of the disk above which exchanges are put aside as they are.
     """
 
     world: World
@@ -53,6 +54,7 @@ class Recipe:
     sample: float = 1.0
     without: tuple[str, ...] = ()
     texts: Texts = GRAMMAR
+    plain_above: int = 0
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ def play(recipe: Recipe, place: int, folder: Path) -> Played:
     """Play the entry at a place of the cast, into a folder of its own."""
     cast = recipe.world.cast[place]
     stage = stage_of(recipe, cast)
-    days = Days(folder, recipe.world.calendar)
+    days = Days(folder, recipe.world.calendar, recipe.plain_above)
     # Accounts that run on another entry's network are in the registry already.
     registry = None if cast.on else folder / "registry.arrow"
     known, dice = folder / "known.arrow", stage.rng("sample")

@@ -21,6 +21,7 @@ HYDRA = Ring(
 )  # fmt: skip
 """Half of the accounts send with the proxy's own program; one in nine is banned, and replaced within the hour."""
 
+
 def customers(stage: Stage, first: int, accounts: Accounts, per_day: float) -> Iterator[pa.Table]:
     """Blocks of unrelated customers' traffic: their conversations, and their applications' requests.
 

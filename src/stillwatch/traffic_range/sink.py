@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import UsageError
 from stillwatch.sources.registry import Format, formats
 from stillwatch.traffic_range.exchanges import TRUTH
+from stillwatch.traffic_range.row_groups import Encoded, RowGroups, encoded
 
-ROWS = 50_000
-"""Rows of a Parquet row group, and documents held at once."""
+ROWS = 10_000
+"""Exchanges that are made documents of at once."""
 
 _REPEATED = [
     "account_id", "org_id", "api_key_id", "ip", "asn", "country", "client", "client_fingerprint", "platform", "model",
@@ -24,21 +25,43 @@ _REPEATED = [
 """Columns whose values come again and again: the others are not worth a dictionary."""
 
 
+def _leaves(columns: pa.Schema) -> list[str]:
+    """The columns as Parquet names them: of a list, its elements."""
+    return [f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name for one in columns]
+
+
+_UNSEARCHED = {
+    "system_prompt", "prompt", "first_user", "response", "history_digest", "message_digests.list.element",
+    "reasoning_in.list.element", "reasoning_out.list.element",
+}  # fmt: skip
+"""Columns of which no reader wants the least and the greatest value: texts and digests."""
+
+_LOGS: dict[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": _REPEATED,
+    "write_statistics": [one for one in _leaves(schema.EXCHANGE) if one not in _UNSEARCHED],
+}
+
+_TRUTH: dict[str, Any] = {"use_dictionary": ["label", "campaign", "population"]}
+
+_TRUTH_SCHEMA = pa.schema([schema.EXCHANGE.field("exchange_id"), *TRUTH])
+
+
+class Piece(NamedTuple):
+    """A piece of a world, ready to be written. logs: as Parquet, or as lines."""
+
+    n: int
+    truth: Encoded
+    logs: Encoded | bytes
+
+
 class Logs:
     """The logs and the exchanges' truth, written piece by piece. writer: of documents; Parquet without one."""
 
     def __init__(self, out: Path, writer: Format | None):
         self._writer = writer
-        self._truth = pq.ParquetWriter(
-            out / "truth" / "exchanges.parquet",
-            pa.schema([schema.EXCHANGE.field("exchange_id"), *TRUTH]),
-            use_dictionary=["label", "campaign", "population"],
-        )
-        self._parquet = (
-            None
-            if writer
-            else pq.ParquetWriter(out / "logs.parquet", schema.EXCHANGE, compression="zstd", use_dictionary=_REPEATED)
-        )
+        self._truth = RowGroups(out / "truth" / "exchanges.parquet", _TRUTH_SCHEMA, **_TRUTH)
+        self._parquet = None if writer else RowGroups(out / "logs.parquet", schema.EXCHANGE, **_LOGS)
         self._lines = (out / "logs.ndjson").open("wb") if writer else None
 
     def __enter__(self) -> Logs:
@@ -49,19 +72,24 @@ class Logs:
             if one is not None:
                 one.close()
 
-    def write_truth(self, piece: pa.Table) -> None:
-        """Write the next piece's truth."""
-        self._truth.write_table(piece.select(["exchange_id", *TRUTH.names]), row_group_size=ROWS)
-
-    def write(self, piece: pa.Table) -> None:
-        """Write the next piece's logs."""
+    def ready(self, piece: pa.Table) -> Piece:
+        """A piece, with ids, ready to be written. May be called by several threads."""
+        truth = encoded(piece.select(_TRUTH_SCHEMA.names).cast(_TRUTH_SCHEMA), **_TRUTH)
         log = piece.select(schema.EXCHANGE.names).cast(schema.EXCHANGE)
-        if self._parquet is not None:
-            self._parquet.write_table(log, row_group_size=ROWS)
-        if self._writer is not None and self._writer.write is not None and self._lines is not None:
-            encode = msgspec.json.Encoder().encode
-            for batch in log.to_batches(ROWS):
-                self._lines.writelines(encode(one) + b"\n" for one in self._writer.write(batch.to_pylist()))
+        if self._writer is None or self._writer.write is None:
+            return Piece(len(piece), truth, encoded(log, **_LOGS))
+        encode = msgspec.json.Encoder().encode
+        documents = self._writer.write
+        lines = [encode(one) for batch in log.to_batches(ROWS) for one in documents(batch.to_pylist())]
+        return Piece(len(piece), truth, b"".join(line + b"\n" for line in lines))
+
+    def write(self, piece: Piece) -> None:
+        """Write the next piece."""
+        self._truth.add(piece.truth)
+        if self._parquet is not None and not isinstance(piece.logs, bytes):
+            self._parquet.add(piece.logs)
+        if self._lines is not None and isinstance(piece.logs, bytes):
+            self._lines.write(piece.logs)
 
 
 def format_named(name: str) -> Format | None:

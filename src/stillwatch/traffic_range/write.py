@@ -7,8 +7,9 @@ the shelves are read together, piece by piece in the order of time. How many pro
 from __future__ import annotations
 
 import errno
+import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -24,11 +25,11 @@ import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import OutputError, UsageError
-from stillwatch.traffic_range.days import in_order
+from stillwatch.traffic_range.days import PLAIN_MOST, pieces, put_in_order
 from stillwatch.traffic_range.entries import Played, Recipe, in_buckets, play
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
-from stillwatch.traffic_range.sink import Logs, format_named
+from stillwatch.traffic_range.sink import Logs, Piece, format_named
 from stillwatch.traffic_range.stage import SECOND
 from stillwatch.traffic_range.texts.invented import GRAMMAR
 from stillwatch.traffic_range.texts.source import Texts
@@ -45,6 +46,9 @@ TEXTS = ("prompt", "system_prompt", "response", "first_user")
 
 NEEDED = tuple(field.name for field in schema.EXCHANGE if not field.nullable)
 """Columns that no log can lack."""
+
+MOST_WORKERS = 8
+"""Processes where none are asked for: each takes about half a gigabyte."""
 
 _TABLES = {
     "accounts": pa.schema(
@@ -92,8 +96,8 @@ def write_world(
 
     scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
     without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
-    that play populations; more than one only where the main module can be imported again.  notes: what else was asked
-    for, to be told in `world.json`.  texts: where prompts come from.
+    that play populations, and threads that write; more than one only where the main module can be imported again.
+    notes: what else was asked for, to be told in `world.json`.  texts: where prompts come from.
     Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
     if not scale > 0:
@@ -106,9 +110,10 @@ def write_world(
         raise OutputError("holds files that are no world's", source=str(out), hint="choose an empty or a new folder")
     work = out.parent / f".{out.name}.partial"
     shutil.rmtree(work, ignore_errors=True)
-    recipe = Recipe(world, seed, scale, sample, columns, texts)
     try:
         (work / "truth").mkdir(parents=True)
+        free = shutil.disk_usage(work).free
+        recipe = Recipe(world, seed, scale, sample, columns, texts, plain_above=free - min(PLAIN_MOST, free // 10))
         entries = _play_all(recipe, work / ".days", workers, say)
         _write_accounts(work, entries, world, registry)
         written = Written(accounts=sum(one.n_accounts for one in entries if one.registry))
@@ -116,9 +121,9 @@ def write_world(
             written.by_population += one.populations
             written.by_label += one.labels
         with Logs(work, writer) as sink:
-            for piece in _ahead(_numbered(recipe, entries, sink)):
+            for piece in _ready(recipe, entries, sink, workers):
                 sink.write(piece)
-                written.exchanges += len(piece)
+                written.exchanges += piece.n
         shutil.rmtree(work / ".days")
         asked = {"sample": sample} if sample < 1 else {}
         told = _description(recipe, entries, written) | {"format": format} | asked | (notes or {})
@@ -138,6 +143,11 @@ def write_world(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return written
+
+
+def workers_here() -> int:
+    """How many processes play populations where none are asked for: as many as there are cores, within reason."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
 def _without(names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
@@ -180,25 +190,28 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     return [played[k] for k in range(len(cast))]
 
 
-def _numbered(recipe: Recipe, entries: list[Played], sink: Logs) -> Iterator[pa.Table]:
-    """The exchanges in pieces in the order of time, with ids, which are drawn last, so that they tell nothing.
+def _ready(recipe: Recipe, entries: list[Played], sink: Logs, workers: int) -> Iterator[Piece]:
+    """The exchanges in pieces in the order of time, ready to be written, several of them being made at once.
 
-    The truth of a piece is written here, before it is given on.
+    Their ids are drawn last, so that they tell nothing.
     """
-    for number, piece in enumerate(in_order([one.shelf for one in entries], recipe.world.calendar)):
+
+    def ready(number: int, found: list[pa.Table]) -> Piece:
+        piece = put_in_order(found)
+        found.clear()
         rng = np.random.default_rng([recipe.seed, number, 0xE5])
-        piece = piece.append_column(schema.EXCHANGE.field("exchange_id"), random_ids(rng, len(piece), "req_", 20))
-        sink.write_truth(piece)
-        yield piece
+        ids = random_ids(rng, len(piece), "req_", 20)
+        return sink.ready(piece.append_column(schema.EXCHANGE.field("exchange_id"), ids))
 
-
-def _ahead(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same pieces, each made by a thread of its own while the one before is worked on."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, pieces, None)
-        while (piece := coming.result()) is not None:
-            coming = thread.submit(next, pieces, None)
-            yield piece
+    waiting: deque[Future[Piece]] = deque()
+    with ThreadPoolExecutor(workers) as threads:
+        for number, found in enumerate(pieces([one.shelf for one in entries], recipe.world.calendar)):
+            waiting.append(threads.submit(ready, number, found))
+            # One more than can be worked on, so that nobody waits for what is read.
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _description(recipe: Recipe, entries: list[Played], written: Written) -> dict[str, Any]:
