@@ -60,7 +60,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
-    row: its row in the candidates' measures.
+    minor: whether it lies in its network just as one customer of many would.  row: its row in the candidates' measures.
     """
 
     network_number: int
@@ -73,6 +73,7 @@ class Assessed:
     sharing: Sharing
     strangers: float
     n_exchanges: int
+    minor: bool
     row: int
 
     @property
@@ -150,6 +151,7 @@ class Bench:
             measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
             placed = counted_once([*measured, *scatter(self.places, accounts)])
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
+            place = _place(cells, network.members, groups[row], candidates, row, self.dealings[number])
             subjects.append(
                 Assessed(
                     network_number=number,
@@ -161,11 +163,12 @@ class Bench:
                     explanations=weigh_explanations(
                         evidence,
                         {name: score.bits(row) for name, score in made_by.items()},
-                        _place(cells, network.members, groups[row], candidates, row, self.dealings[number]),
+                        place,
                     ),
                     sharing=sharing,
                     strangers=hidden,
                     n_exchanges=n_exchanges,
+                    minor=place.minor,
                     row=first + row,
                 )
             )
