@@ -141,7 +141,16 @@ def attributes_of(value: Any) -> Attributes:
     """Attributes as a dict: of a list of keys and typed values, or of an object."""
     if isinstance(value, dict):
         return {str(name): one for name, one in value.items() if one is not None}
-    return {str(one.get("key")): found for one in _objects(value) if (found := any_value(one.get("value"))) is not None}
+    out: Attributes = {}
+    for one in _objects(value):
+        typed = one.get("value")
+        # Nearly all are strings: what a call of `any_value` would find is found here.
+        found = typed["stringValue"] if typed.__class__ is dict and len(typed) == 1 and "stringValue" in typed else None
+        if found is None:
+            found = any_value(typed)
+        if found is not None:
+            out[str(one.get("key"))] = found
+    return out
 
 
 def plain_record(document: Mapping[str, Any]) -> Record | None:
