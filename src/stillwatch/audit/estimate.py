@@ -232,9 +232,9 @@ def could_show(strata: Sequence[Stratum]) -> list[str]:
             out.append(f"{one.name}: none of {one.of:,} drawn; nothing can be said of them")
             continue
         bound = at_most(0, one.drawn, one.of)
-        what = "are wrong" if one.name in FINDINGS else "were missed"
+        said = ("all of these hold", "are wrong") if one.name in FINDINGS else ("none of these is one", "were missed")
         out.append(
-            f"{one.name}: {one.drawn:,} of {one.of:,} drawn; if none of these is, at most {share_of(bound, one.of)} "
-            f"{what} ({CONFIDENCE:.0%})"
+            f"{one.name}: {one.drawn:,} of {one.of:,} drawn; if {said[0]}, at most {share_of(bound, one.of)} {said[1]} "
+            f"({CONFIDENCE:.0%})"
         )
     return out
