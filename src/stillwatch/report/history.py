@@ -41,6 +41,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     status: what became of it in the last scan (`STATUSES`).  sentence: that, for a person.
     at_once_id: the id that a scan without the store gives the same finding.
     first_found, last_found: the last exchange in the store when it was first and last found.
+    expected_false: when it was first found, or less.
     new_exchanges, new_accounts: since the scan before.  networks: that a campaign runs on.
     model, platform: most used of late.  came_from: the finding that it was split from.  became: the one it merged into.
     """
@@ -56,6 +57,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str
     accounts: int
     exchanges: int
+    expected_false: float
     new_exchanges: int = 0
     new_accounts: int = 0
     model: str | None = None

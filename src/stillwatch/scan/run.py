@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import __version__, schema
 from stillwatch.audit.frame import AUDIT, Looked, make_frame
-from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessment, assess
+from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessed, Assessment, assess
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
@@ -24,7 +25,7 @@ from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
 from stillwatch.campaigns.operators import OPERATORS, compare, found_parties, with_operators
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
-from stillwatch.campaigns.verdicts import concealed_units, judge
+from stillwatch.campaigns.verdicts import Thresholds, concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -160,20 +161,27 @@ def detect(
             suspected = np.union1d(concealed_units(assessment.subjects), past).astype(np.int32)
             decoys = best_of_decoys(links, volume, rng, suspected)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
-            days = max((last - first) / 86_400e6, 1 / 24) if memory is None else memory.days(first, last)
+            window_days = max((last - first) / 86_400e6, 1 / 24)
+            days = window_days if memory is None else memory.days(first, last)
+            standing = None if memory is None else memory.standing(cells, index, connection)
             n_hypotheses = int((links.degree() >= 3).sum())
-            _, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
-            assessment = join_efforts(assessment, limits)
-            verdicts, limits = judge(assessment.subjects, n_hypotheses, decoys, days, options.max_false_campaigns)
-            settled = settle(
-                assessment,
-                verdicts,
-                limits,
-                rulings,
-                lambda some: judge(some, n_hypotheses, decoys, days, options.max_false_campaigns),
-            )
+
+            def judged_by(spent: float, some: Sequence[Assessed]) -> tuple[list[str], Thresholds]:
+                return judge(some, n_hypotheses, decoys, spent, options.max_false_campaigns)
+
+            def judged(some: Sequence[Assessed]) -> tuple[list[str], Thresholds]:
+                if standing is None:
+                    return judged_by(days, some)
+                return standing.judge(partial(judged_by, days), partial(judged_by, window_days), some)
+
+            # Which streams may be one effort is no verdict: the window's own bar says it, however little is spent now.
+            assessment = join_efforts(assessment, judged_by(window_days, assessment.subjects)[1])
+            verdicts, limits = judged(assessment.subjects)
+            settled = settle(assessment, verdicts, limits, rulings, judged)
             assessment, verdicts, limits = settled.assessment, settled.verdicts, settled.limits
             harvests = find_harvests(assessment, verdicts, days)
+            if standing is not None:
+                harvests = standing.harvested(harvests, partial(find_harvests, assessment, verdicts, window_days))
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)
             context = Context(

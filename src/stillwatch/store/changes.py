@@ -70,8 +70,8 @@ def follow(
     )
     returned = {i: line.kept for i, line in zip(again, revived, strict=True) if line.kept is not None}
     ids = _published(found, lines, returned, {one.finding_id for one in past})
-    renamed = _renamed(tables, ids)
     known = {one.finding_id: one for one in past}
+    renamed = _renamed(tables, ids, {one.finding_id: one.expected_false for one in active})
     fresh = {
         one.finding_id: np.setdiff1d(exchanges.get(one.finding_id, _NONE), before.get(ids[one.finding_id], _NONE))
         for one in found
@@ -81,13 +81,13 @@ def follow(
     for row in renamed.links.to_pylist():
         networks.setdefault(row["campaign_id"], []).append(row["network_id"])
     out = []
-    for i, (finding, line) in enumerate(zip(found, lines, strict=True)):
+    for i, (finding, named, line) in enumerate(zip(found, renamed.findings.findings, lines, strict=True)):
         mine = ids[finding.finding_id]
         who = accounts.get(finding.finding_id, _NONE)
         old = known[mine] if i in returned or line.kept is not None else None
         out.append(
             _told(
-                msgspec.structs.replace(finding, finding_id=mine),
+                named,
                 finding.finding_id,
                 old,
                 line,
@@ -170,7 +170,12 @@ def _published(
     return out
 
 
-def _renamed(tables: Tables, ids: Mapping[str, str]) -> Tables:
+def _renamed(tables: Tables, ids: Mapping[str, str], published: Mapping[str, float]) -> Tables:
+    """The tables under the published ids. What goes on was tested when it was published, and is as doubtful as then.
+
+    published: id -> false findings this strong that were to be expected then.
+    """
+
     def column(values: pa.ChunkedArray) -> pa.Array:
         coded = values.combine_chunks().dictionary_encode()
         coded = coded if isinstance(coded, pa.DictionaryArray) else coded.combine_chunks()
@@ -187,6 +192,7 @@ def _renamed(tables: Tables, ids: Mapping[str, str]) -> Tables:
         msgspec.structs.replace(
             one,
             finding_id=ids[one.finding_id],
+            expected_false=min(one.expected_false, published.get(ids[one.finding_id], one.expected_false)),
             operators=[
                 msgspec.structs.replace(who, findings=[ids.get(name, name) for name in who.findings])
                 for who in one.operators
@@ -313,6 +319,7 @@ def _told(
         last_at=finding.last_at,
         accounts=finding.accounts,
         exchanges=finding.exchanges,
+        expected_false=finding.expected_false,
         new_exchanges=new_exchanges,
         new_accounts=new_accounts,
         networks=networks,

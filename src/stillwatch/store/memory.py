@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.findings import Tables
 from stillwatch.engine.durable import to_disk
 from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.names import read_names
+from stillwatch.profiles.index import AccountIndex
 from stillwatch.report.history import HISTORY_VERSION, History
 from stillwatch.report.text import count
 from stillwatch.store.catalogue import Brought, Catalogue
@@ -28,6 +30,7 @@ from stillwatch.store.members import Members, read_members, write_members
 from stillwatch.store.place import Store
 from stillwatch.store.promise import spend
 from stillwatch.store.retention import without_old
+from stillwatch.store.standing import Standing
 from stillwatch.store.window import coverage_of, make_window
 
 HISTORY = "history.json"
@@ -67,6 +70,10 @@ class Memory:
             days = self.fixed_days
         self.catalogue = msgspec.structs.replace(before, days_spent=days, spent_until=until)
         return days
+
+    def standing(self, cells: Cells, index: AccountIndex, connection: duckdb.DuckDBPyConnection) -> Standing:
+        """What was published and still stands."""
+        return Standing.of(self.catalogue.findings, self._members(), cells, index, connection)
 
     def follow(
         self, tables: Tables, connection: duckdb.DuckDBPyConnection, labels: Mapping[tuple[str, int], str]

@@ -4,8 +4,8 @@ A scan without a store is the only one of its traffic, and spends all its days' 
 campaigns per 30 days). A store is scanned every day, and every scan tests the whole window anew; were each to spend the
 window's share, 30 scans would make 30 promises. So the days are spent once: a scan spends those from where the last
 one stopped up to the last exchange. By the union bound the false campaigns expected of all scans of 30 days add up to
-the promise, however much one day's tests resemble the last day's. The bar is higher for it, by log2(30) = 4.9 bits at
-the most; what passed it once is published, and its next days cost nothing more.
+the promise, however much one day's tests resemble the last day's. The bar is higher for it, by log2(30) = 4.9 bits
+for a scan of one day; what passed it once is published, and stands by the window's own bar (`standing`).
 """
 
 from __future__ import annotations
