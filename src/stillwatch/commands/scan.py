@@ -101,6 +101,8 @@ def scan(
 
     from stillwatch.campaigns.finding import Findings
     from stillwatch.errors import UsageError
+    from stillwatch.review.declared import read_declared
+    from stillwatch.review.log import read_log
     from stillwatch.scan.options import ScanOptions
     from stillwatch.scan.progress import Progress
     from stillwatch.scan.run import scan as run
@@ -145,6 +147,11 @@ def scan(
             mapping=mapping,
         ),
     )
+    # What is wrong with these files is said before anything is read for minutes.
+    if declared is not None:
+        read_declared(declared)
+    if reviews is not None:
+        read_log(reviews)
     progress = Progress(quiet=quiet, live=sys.stderr.isatty())
     run(logs, options, progress)
     findings = msgspec.json.decode((out / "findings.json").read_bytes(), type=Findings)

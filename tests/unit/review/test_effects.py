@@ -221,3 +221,16 @@ def test_a_log_can_be_replayed(plain: Path, tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "a later verdict" in said
     assert "In force: 1 confirmed, 0 dismissed." in said
+
+
+def test_a_wrong_file_is_told_before_anything_is_read(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is read for minutes first, and no output is left."""
+    path = tmp_path / "d.json"
+    path.write_text("[{}]")
+    assert run(["scan", str(log), "--out", str(tmp_path / "out"), "--declared", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "entry 1" in said
+    assert "reading" not in said
+    assert not (tmp_path / "out").exists()
