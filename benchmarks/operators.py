@@ -166,7 +166,8 @@ def main() -> None:
                     total[kind] += counts
             print(f"{habit}, seed {seed}: {total}", file=sys.stderr, flush=True)
         rows.append((habit, total))
-    print("\n".join(table("what the fleets have in common", rows)))
+    if rows:
+        print("\n".join(table("what the fleets have in common", rows)))
     rows = []
     for name in asked.worlds:
         total = {kind: Counter() for kind in ("one", "others", "networks")}
