@@ -13,16 +13,16 @@ from pathlib import Path
 from stillwatch.benchmark.measured import Column, Measured, Row
 from stillwatch.errors import StillwatchError
 
-SCALES = (1.0, 4.0)
-"""Sizes of the demo's world, at scale 1."""
+SIZES = ((1.0, 2), (4.0, 2), (10.0, 2), (1.0, 1), (4.0, 1))
+"""Sizes of the demo's world, and processes, at scale 1."""
 
 
 def measure_range(scale: float) -> Measured:
-    """Time, processor time and memory of `stillwatch range demo` at two sizes, on two processes and on one.
+    """Time, processor time and memory of `stillwatch range demo` at some sizes, on two processes and on one.
 
     Raises: StillwatchError where a world cannot be written.
     """
-    rows = [_row(factor * scale, workers) for workers in (2, 1) for factor in SCALES]
+    rows = [_row(factor * scale, workers) for factor, workers in SIZES]
     return Measured(
         "range",
         "writing worlds: the demo's, as canonical Parquet with registry and truth",

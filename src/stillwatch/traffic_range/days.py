@@ -34,7 +34,7 @@ BATCH = 128
 SLOT = 4_000
 """Exchanges that a slot of an entry should hold at least: so many of each entry are in memory at once, some 5 MB."""
 
-PIECE = 50_000
+PIECE = 30_000
 """Exchanges that are sorted at once, at the most, where a single minute does not hold more."""
 
 MINUTE = 60 * SECOND
