@@ -18,7 +18,7 @@ import pytest
 from scipy.stats import rankdata
 
 from stillwatch.traffic_range.texts.corpus import CorpusTexts
-from stillwatch.traffic_range.texts.moulds import TASKS
+from stillwatch.traffic_range.texts.moulds import TASKS, all_drafts
 from stillwatch.traffic_range.worlds import WORLDS
 from stillwatch.traffic_range.write import write_world
 
@@ -38,6 +38,10 @@ MATCHED = {
 
 VERBATIM = ("evaluators", "class_of_students", "hackathon", "tool_users", "tutorial_readers")
 """Who sends what is public: the same items on several accounts."""
+
+
+OWNERS = 300
+"""Owners of moulds on each side."""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,20 @@ def test_items_of_one_half_say_nothing_of_whose_they_are(halves: dict[str, Corpu
     assert abs(auc(scores[True], scores[False]) - 0.5) < 0.03
 
 
+@pytest.mark.parametrize("task", ["reason", "grade", "rewrite", "agent", "data"])
+def test_moulds_of_one_task_say_nothing_of_whose_they_are(halves: dict[str, CorpusTexts], task: str) -> None:
+    """Campaigns' prompts and honest owners' of the same task, moulds and all, are told apart at chance.
+
+    So what a bag of words finds in whole worlds is what a campaign asks for, and not how it was made.
+    """
+    odds = log_odds(poured(halves["a"], task, True)) - log_odds(poured(halves["a"], task, False))
+    scores = {
+        mine: [float(odds[row].mean()) for row in poured(halves["b"], task, mine) if row] for mine in (True, False)
+    }
+    # Three deviations, of so many owners.
+    assert abs(auc(scores[True], scores[False]) - 0.5) < 3 * np.sqrt(1 / (6 * OWNERS))
+
+
 @pytest.mark.parametrize("campaign", sorted(MATCHED))
 def test_a_campaigns_words_do_not_tell_it_in_the_next_world(worlds: list[Path], campaign: str) -> None:
     """A bag of words of single prompts, fitted on one half's world, is of little use on the other's."""
@@ -106,6 +124,23 @@ def test_lengths_do_not_tell_a_campaign(worlds: list[Path], campaign: str) -> No
     for column in ("prompt", "response"):
         sides = [[len(text) for text in texts(worlds[0], campaign, column, mine)] for mine in (True, False)]
         assert 0.1 < auc(*sides) < 0.9, column
+
+
+def poured(words: CorpusTexts, task: str, mine: bool) -> list[list[int]]:
+    """Hashed words of prompts and system prompts of owners who have a mould of a task each: campaigns, or others."""
+    rng, number = np.random.default_rng([8, mine]), TASKS.index(task)
+    if mine:
+        drafts = [words.drafts(rng, task, 1, in_system=bool(rng.random() < 0.5)) for _ in range(OWNERS)]
+        moulds = all_drafts(drafts).moulds()
+    else:
+        moulds = words.own_moulds(rng, np.full(OWNERS, number), rng.integers(0, 24, OWNERS))
+    which = np.repeat(np.arange(OWNERS), 10)
+    slots = words.slots(rng, np.full(len(which), number), rng.integers(0, 24, len(which)))
+    both = zip(moulds.pour(which, slots).to_pylist(), moulds.systems(which).to_pylist(), strict=True)
+    return [
+        sorted({crc32(word.encode()) & 0x7FFF for word in f"{system or ''} {prompt}".lower().split()})
+        for prompt, system in both
+    ]
 
 
 def texts(world: Path, campaign: str, column: str, mine: bool) -> list[str]:
