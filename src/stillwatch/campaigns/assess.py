@@ -60,7 +60,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
-    minor: whether it lies in its network just as one customer of many would.  row: its row in the candidates' measures.
+    row: its row in the candidates' measures.
     """
 
     network_number: int
@@ -73,7 +73,6 @@ class Assessed:
     sharing: Sharing
     strangers: float
     n_exchanges: int
-    minor: bool
     row: int
 
     @property
@@ -168,7 +167,6 @@ class Bench:
                     sharing=sharing,
                     strangers=hidden,
                     n_exchanges=n_exchanges,
-                    minor=place.minor,
                     row=first + row,
                 )
             )

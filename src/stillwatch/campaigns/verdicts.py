@@ -125,11 +125,7 @@ def concealed_units(subjects: Sequence[Assessed]) -> npt.NDArray[np.int32]:
 
 
 def _is_worth_testing(subject: Assessed) -> bool:
-    """Whether a stream is put to the test: not where it is a handful, nor where it is as one customer of many is.
-
-    A proxy has dozens of those; each test that it cannot pass would raise what all the others must reach.
-    """
-    return not subject.whole and subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES and not subject.minor
+    return not subject.whole and subject.n_exchanges >= MIN_CAMPAIGN_EXCHANGES
 
 
 def _acts_as_one(subject: Assessed, threshold: float) -> bool:

@@ -40,6 +40,13 @@ MEMBER_BITS = 3.0
 MAX_SHARE = 0.5
 """Larger groups than this share of all units are 'everybody'."""
 
+GROWS_BY = 0.2
+"""A core may enlarge a network where so much of it is in it already, and where it adds so much."""
+
+STAYS = 0.9
+"""And where so many of the members stay, and each is tied more closely than before: a network that another takes over
+is another network, and so is one that strangers dilute."""
+
 REPEATED = 0.8
 """Share of its members in another network above which a network is only a part of that one."""
 
@@ -82,6 +89,13 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
     for core in cores:
         owners = taken[core]
         owners = owners[owners >= 0]
+        if len(owners):
+            number = int(np.bincount(owners).argmax())
+            grown = _grown(scorer, networks[number], core)
+            if grown is not None:
+                networks[number] = grown
+                taken[grown.members] = number
+                continue
         if len(owners) * 2 >= len(core):
             # mostly inside networks that stand already: refinement there has had its chance to take the rest
             continue
@@ -213,6 +227,24 @@ def refine(scorer: Scorer, core: Units) -> Network | None:
         return None
     scores = by_family(scorer.by_group(members))
     return Network(members, scores, 1)
+
+
+def _grown(scorer: Scorer, network: Network, core: Units) -> Network | None:
+    """The larger network that a network and a core make together, where that holds; None where it does not.
+
+    What refinement ends with depends on where it began: from one mould's sharers it may stop at the part of a fleet
+    that has that mould, since what the others share counts for little among these.
+    """
+    common = np.intersect1d(network.members, core, assume_unique=True)
+    new = len(core) - len(common)
+    if len(common) < GROWS_BY * len(core) or new < GROWS_BY * network.size:
+        return None
+    larger = refine(scorer, np.union1d(network.members, core).astype(np.int32))
+    if larger is None or larger.size < network.size + new / 2:
+        return None
+    kept = np.isin(network.members, larger.members, assume_unique=True).mean()
+    closer = larger.total_bits * network.size > network.total_bits * larger.size
+    return larger if kept >= STAYS and closer else None
 
 
 def _neighbours(scorer: Scorer, members: Units) -> Units:
