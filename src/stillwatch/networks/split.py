@@ -29,7 +29,7 @@ BRIDGE = 0.1
 """Share of the smaller of two parts that must belong to both for them to be one: a chance member joins nothing."""
 
 THIN = 0.14
-"""Conductance below which a cut parts two networks. Between two it is 0.11 at the most, through one 0.19 at the least."""
+"""Conductance below which a cut parts two networks: between two it is 0.11 at most, through one 0.19 at least."""
 
 MOST_BITS = 12.0
 """What one value says at most."""
