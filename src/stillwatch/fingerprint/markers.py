@@ -252,7 +252,8 @@ def phrase_table() -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.in
                 ending[place >> 6] |= np.uint64(1 << (place & 63))
     if len(bits) * 3 > TABLE_SLOTS:
         raise ValueError(f"{len(bits)} phrases are too many for {TABLE_SLOTS} slots")
-    keys, values, groups = (np.zeros(TABLE_SLOTS, kind) for kind in (np.uint64, np.int64, np.int64))
+    keys, values = np.zeros(TABLE_SLOTS, np.uint64), np.zeros(TABLE_SLOTS, np.int64)
+    groups = np.zeros(TABLE_SLOTS, np.int64)
     for key, value in sorted(bits.items()):
         slot = key & (TABLE_SLOTS - 1)
         while keys[slot]:
