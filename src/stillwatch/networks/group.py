@@ -38,9 +38,10 @@ class Scorer:
         n = links.n_indicators
         return cls(links, links.degree(), np.zeros(n, np.int32), np.zeros(n, np.float32), np.zeros(n, np.float32))
 
-    def by_group(self, members: Units, units: Units | None = None) -> Floats:
+    def by_group(self, members: Units, units: Units | None = None, *, only: Units | None = None) -> Floats:
         """Bits of each unit (the members themselves by default) for belonging, by group of kinds.
 
+        only: indicators that count; all of them by default.
         Shapes: members (n,) sorted; units (k,); result (k, n_groups).
         Assumes: members are left out of their own comparison.
         """
@@ -52,6 +53,10 @@ class Scorer:
         out = np.zeros((len(asked), len(GROUPS)))
         inside = np.ones(len(asked), bool) if units is None else np.isin(asked, members)
         fill_lifts(touched, n, self._counts, self._degree, len(members), links.n_units, self._inside, self._outside)
+        if only is not None:
+            others = np.setdiff1d(touched[:n], only, assume_unique=True)
+            clear(self._inside, others, len(others))
+            clear(self._outside, others, len(others))
         score_units(
             asked,
             inside,

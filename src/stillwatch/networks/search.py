@@ -34,6 +34,12 @@ MIN_COVER = 0.3
 FAMILY_BITS = 2.0
 """What a family must say of an account to count as speaking for it."""
 
+COMMON = 0.2
+TIED_TWICE = 0.5
+"""Where two families speak for half of those for whom any evidence outweighs the odds, one is enough for the others, as
+far as it is what a fifth of these have, and what they have and hardly others: a group is not to lose whom it shares
+little else with, one after the other, and with each the more of what ties the rest."""
+
 MEMBER_BITS = 3.0
 """By how much an account's own evidence must outweigh the odds against a random account."""
 
@@ -82,8 +88,8 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
     Shapes: volume (n_units,) exchanges of each unit, for matching random groups.
     Cost: O(sum over units of links^2) for screening, then a few passes over the links of the members.
     """
-    cores = _cores(links, volume, rng)
     scorer = Scorer.of(links)
+    cores, whole = _cores(links, volume, rng)
     networks: list[Network] = []
     taken = np.full(links.n_units, -1, np.int64)
     for core in cores:
@@ -104,9 +110,57 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
             continue
         networks.append(network)
         taken[network.members] = len(networks) - 1
-    parts = [part for network in _merge(scorer, networks) for part in split(scorer, network.members)]
-    whole = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(parts, links.n_units)]
-    return sorted(whole, key=lambda n: (-n.total_bits, n.members.tobytes()))
+    networks = _gathered(scorer, networks, whole)
+    parts = [_held(scorer, part) for network in _merge(scorer, networks) for part in split(scorer, network.members)]
+    found = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(parts, links.n_units)]
+    return sorted(found, key=lambda n: (-n.total_bits, n.members.tobytes()))
+
+
+def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -> list[Network]:
+    """The networks, and those that only stand as a whole, in place of what was found of these.
+
+    whole: all sharers of each telling indicator. Where little else is shared, a part of a group falls apart that stands
+    as a whole, since what it has in common with the rest of the group counts as common among strangers.
+    """
+    for sharers in whole:
+        mine = [np.isin(network.members, sharers, assume_unique=True).mean() for network in networks]
+        near = [network.members for network, share in zip(networks, mine, strict=True) if share >= GROWS_BY]
+        inside = np.isin(sharers, np.concatenate(near)) if near else np.zeros(len(sharers), bool)
+        if 2 * inside.sum() >= len(sharers):
+            continue
+        for seed in [np.unique(np.concatenate([sharers, *near])), sharers] if near else [sharers]:
+            larger = refine(scorer, seed, grow=True)
+            if larger is None:
+                continue
+            stays = [np.isin(one.members, larger.members, assume_unique=True).mean() for one in networks]
+            within = [one for one, share in zip(networks, stays, strict=True) if share >= 0.5]
+            if all(_takes_in(larger, one, scorer.links.n_units) for one in within):
+                networks = [*(one for one, share in zip(networks, stays, strict=True) if share < 0.5), larger]
+                break
+    return networks
+
+
+def _takes_in(larger: Network, network: Network, n_units: int) -> bool:
+    """Whether those who lie mostly within a larger network belong to it more surely than to their own.
+
+    More surely: their evidence outweighs the odds against a random unit by more. Of a network that is no splinter all
+    have to stay, and the whole to be tied more closely than it was.
+    """
+    common = np.isin(larger.members, network.members, assume_unique=True)
+    surely = _mean_bits(larger.bits[common]) - _odds(n_units, larger.size)
+    if surely <= _mean_bits(network.bits) - _odds(n_units, network.size):
+        return False
+    stays = common.sum() >= STAYS * network.size
+    return 2 * network.size <= larger.size or bool(stays and _mean_bits(larger.bits) > _mean_bits(network.bits))
+
+
+def _mean_bits(bits: Floats) -> float:
+    return float(bits.sum(axis=1).mean())
+
+
+def _odds(n_units: int, size: int) -> float:
+    """log2 of the odds against a random unit's being one of so many."""
+    return float(np.log2(max(n_units - size, 1) / size))
 
 
 def _distinct(parts: Sequence[Units], n_units: int) -> list[Units]:
@@ -127,12 +181,12 @@ def _distinct(parts: Sequence[Units], n_units: int) -> list[Units]:
     return kept
 
 
-def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Units]:
-    """Sharers of telling indicators that other families tie together, strongest first."""
+def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[list[Units], list[Units]]:
+    """Sharers of telling indicators that other families tie together, strongest first; and all sharers of each."""
     degree = links.degree()
     which = np.flatnonzero((degree >= 3) & (degree <= MAX_SHARE * links.n_units))
     if len(which) == 0:
-        return []
+        return [], []
     covered, bits = np.zeros(len(which), np.int64), np.zeros(len(which))
     screen(
         which,
@@ -156,19 +210,18 @@ def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator
     telling = np.flatnonzero((covered >= 3) & (share >= np.maximum(MIN_COVER, floor)))
     order = telling[np.lexsort((which[telling], -bits[telling]))]
     scorer = Scorer.of(links)
-    out: list[Units] = []
-    seen: set[bytes] = set()
+    cores: dict[bytes, Units] = {}
+    whole: dict[bytes, Units] = {}
     for at in order:
         indicator = which[at]
         members = links.members(indicator)
         scores = by_family(scorer.by_group(members))
         scores[:, links.family[indicator]] = 0.0
         core = members[scores.sum(axis=1) >= MIN_COVER_BITS]
-        key = core.tobytes()
-        if len(core) >= 3 and key not in seen:
-            seen.add(key)
-            out.append(core)
-    return out
+        if len(core) >= 3:
+            cores.setdefault(core.tobytes(), core)
+            whole.setdefault(members.tobytes(), members)
+    return list(cores.values()), list(whole.values())
 
 
 N_RANDOM = 40
@@ -201,24 +254,22 @@ def _random_cover(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
     return out
 
 
-def refine(scorer: Scorer, core: Units) -> Network | None:
+def refine(scorer: Scorer, core: Units, *, grow: bool = False) -> Network | None:
     """The network that a core belongs to, or None where it falls apart.
 
+    grow: before it loses anybody, have it take in all who belong.
     Each round scores everybody who shares anything telling with the members, and keeps those whose own evidence
     holds; it stops when nothing changes.
     """
-    links = scorer.links
     members = np.sort(core).astype(np.int32)
-    scores = by_family(scorer.by_group(members))
+    for _ in range(ROUNDS if grow else 0):
+        fresh = np.union1d(members, _belonging(scorer, members)).astype(np.int32)
+        if len(fresh) == len(members) or len(fresh) > MAX_SHARE * scorer.links.n_units:
+            break
+        members = fresh
     for _ in range(ROUNDS):
-        candidates = _neighbours(scorer, members)
-        if len(candidates) == 0:
-            return None
-        scores = by_family(scorer.by_group(members, candidates))
-        odds = np.log2(max(links.n_units - len(members), 1) / len(members))
-        belongs = (scores.sum(axis=1) >= odds + MEMBER_BITS) & ((scores >= FAMILY_BITS).sum(axis=1) >= 2)
-        fresh = candidates[belongs]
-        if len(fresh) < 3 or len(fresh) > MAX_SHARE * links.n_units:
+        fresh = _belonging(scorer, members)
+        if len(fresh) < 3 or len(fresh) > MAX_SHARE * scorer.links.n_units:
             return None
         if np.array_equal(fresh, members):
             break
@@ -227,6 +278,30 @@ def refine(scorer: Scorer, core: Units) -> Network | None:
         return None
     scores = by_family(scorer.by_group(members))
     return Network(members, scores, 1)
+
+
+def _belonging(scorer: Scorer, members: Units) -> Units:
+    """Whoever belongs to the members by evidence of its own, members or not."""
+    n_units = scorer.links.n_units
+    candidates = _neighbours(scorer, members)
+    if len(candidates) == 0:
+        return candidates
+    scores = by_family(scorer.by_group(members, candidates))
+    odds = _odds(n_units, len(members))
+    outweighs = scores.sum(axis=1) >= odds + MEMBER_BITS
+    belongs = outweighs & ((scores >= FAMILY_BITS).sum(axis=1) >= 2)
+    if belongs.sum() >= TIED_TWICE * outweighs.sum():
+        strict = candidates[belongs]
+        shown, inside, degree = scorer.shared(strict, max(2, int(np.ceil(COMMON * len(strict)))))
+        common = shown[inside >= TIED_TWICE * degree]
+        belongs |= by_family(scorer.by_group(members, candidates, only=common)).sum(axis=1) >= odds + MEMBER_BITS
+    found: Units = candidates[belongs]
+    return found
+
+
+def _held(scorer: Scorer, members: Units) -> Units:
+    """The members without those that do not belong to them: what came together from several refined ones has such."""
+    return members if len(members) < MIN_UNITS else members[np.isin(members, _belonging(scorer, members))]
 
 
 def _grown(scorer: Scorer, network: Network, core: Units) -> Network | None:
