@@ -1,7 +1,6 @@
 """Cells: the exchanges of one unit under one key, summed up. Streams are unions of cells.
 
-A key is what a driver cannot help repeating: the template where there is one, else the plumbing (system prompt, tools,
-token limit and temperature taken together). Cells are to streams what profiles are to accounts.
+Cells are to streams what profiles are to accounts.
 """
 
 from __future__ import annotations
@@ -14,13 +13,6 @@ import numpy.typing as npt
 
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
-
-PARAMETERS = """(coalesce(least(max_tokens, 10000000), -1) * 1000003
-    + coalesce(round(least(temperature, 10) * 1000)::bigint, -1))"""
-"""How token limit and temperature become one number, in integer SQL that every engine reads alike."""
-
-PLUMBING = f"xor(xor(coalesce(system_hash, 0), coalesce(tools_hash, 0)), {PARAMETERS})"
-"""The same with system prompt and tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +49,7 @@ class Cells:
 
 
 def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
-    """Cells of the views `exchanges` and `exchange_template`; leaves the table `keyed` behind."""
-    connection.execute(
-        f"""
-        create or replace temp table keyed as
-        select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template,
-            {PARAMETERS} as parameters
-        from exchanges e left join exchange_template t using (position)
-        """
-    )
+    """Cells of the view `exchanges` by the keys of the table `keyed`."""
     marks = "(coalesce(markers, 0) | coalesce(system_markers, 0))"
     sums = ", ".join(f"sum(({marks} >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
     table = connection.sql(

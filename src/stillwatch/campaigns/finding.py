@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+OPENLY_ONE = "openly-one"
+"""The entry, of no bits, that a finding has where one party's many accounts act as one and do not hide it."""
+
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One observation with its likelihood ratio.

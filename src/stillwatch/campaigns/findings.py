@@ -182,10 +182,10 @@ def make_tables(
             continue
         part = [
             Role(int(code), "driver", harvest.extraction_bits)
-            for code in np.flatnonzero(context.index.unit == harvest.unit)
+            for code in np.flatnonzero(np.isin(context.index.unit, harvest.units))
         ]
         finding, picked = _finding(
-            "harvest", harvest, part, harvests.measures, honest, context, everybody, scorer, examples, book.ids
+            "harvest", harvest, part, harvest.measures, honest, context, everybody, scorer, examples, book.ids
         )
         book.enter(finding, part)
         book.weigh(harvest, "harvest", finding.finding_id)
@@ -296,7 +296,7 @@ def _verified(subject: Assessed | Harvest, index: AccountIndex) -> bool | None:
     """Whether the registry calls a harvest's accounts verified; None where it does not say, and of other findings."""
     if not isinstance(subject, Harvest):
         return None
-    said = index.verified[index.unit == subject.unit]
+    said = index.verified[np.isin(index.unit, subject.units)]
     return None if (said < 0).all() else bool((said != 0).all())
 
 
@@ -310,7 +310,7 @@ def _claim(
         who = f"{accounts:,} accounts that present themselves as unrelated act as one"
         return f"{who} and collected {n:,} answers in {span}{after}."
     if kind == "harvest":
-        who = "One account" if accounts == 1 else f"One declared organisation, with {accounts:,} accounts,"
+        who = "One account" if accounts == 1 else f"One party, with {accounts:,} accounts that show whose they are,"
         after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
         said = {
             True: "The registry calls it verified",

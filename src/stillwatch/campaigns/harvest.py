@@ -1,4 +1,4 @@
-"""Harvest: one account, or one declared organisation, whose own traffic collects training data in the open.
+"""Harvest: one account, or one organisation, whose own traffic collects training data in the open.
 
 Nobody is accused of fraud by it: the accounts say whose they are, and whether the terms allow it only a contract says.
 
@@ -31,10 +31,10 @@ from stillwatch.campaigns.assess import (
 from stillwatch.campaigns.calibration import rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
-from stillwatch.campaigns.finding import Evidence, Explanation
+from stillwatch.campaigns.finding import OPENLY_ONE, Evidence, Explanation
 from stillwatch.campaigns.measures import Floats, Measures, chosen, measure
 from stillwatch.campaigns.registry import measured_evidence
-from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS
+from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS, Thresholds, openly_one
 from stillwatch.profiles.index import Ints
 
 FALSE_HARVESTS = 0.1
@@ -71,12 +71,13 @@ _FACTS = ("amount", "kind")
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """A unit that was put to the test of harvest. cells: all of its rows in `Cells`; row: its own in the measures.
+    """A party that was put to the test of harvest. Shapes: units (n,); cells (k,) its rows in `Cells`.
 
     found: whether it is a finding.  expected_false: findings this strong that honest traffic would give in 30 days.
+    row: its own in `measures`.
     """
 
-    unit: int
+    units: npt.NDArray[np.int32]
     cells: Ints
     n_exchanges: int
     evidence: list[Evidence]
@@ -84,11 +85,7 @@ class Harvest:
     found: bool
     expected_false: float
     row: int
-
-    @property
-    def units(self) -> npt.NDArray[np.int32]:
-        """The unit, as groups have it."""
-        return np.array([self.unit], np.int32)
+    measures: Measures
 
     @property
     def coordination_bits(self) -> float:
@@ -108,35 +105,33 @@ class Harvest:
 
 @dataclass(frozen=True, slots=True)
 class Harvests:
-    """All units that were tested, the strongest first, and their measures. threshold: bits that a finding takes."""
+    """All parties that were tested, the strongest first. threshold: bits that a finding takes."""
 
     tested: list[Harvest]
-    measures: Measures
     threshold: float
     n_null: int
 
 
-def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) -> Harvests:
-    """Units by themselves that collect training data, tested against all others by themselves.
+def find_harvests(assessment: Assessment, verdicts: Sequence[str], limits: Thresholds, days: float) -> Harvests:
+    """Parties that collect training data in the open, tested against all customers by themselves.
 
-    verdicts: on the assessment's subjects: members of what was found are not tested.
+    Most are units; accounts that act as one and do not hide it, such as those of an organisation that nobody verified,
+    are one party.   verdicts: on the assessment's subjects: members of what was found are not tested.
     Null: whole units outside all networks, as for campaigns; of those that live on one template a few.
     """
     connection, cells = assessment.bench.connection, assessment.bench.cells
     volume = np.bincount(cells.unit, cells.n).astype(np.int64)
-    order = np.argsort(cells.unit, kind="stable")
-    units, first = np.unique(cells.unit[order], return_index=True)
-    rows_of = dict(zip(units.tolist(), np.split(order, first[1:]), strict=True))
     found = [s.network.members for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
-    apart = units[~np.isin(units, np.concatenate(found))] if found else units
-    candidates = apart[volume[apart] >= MIN_CAMPAIGN_EXCHANGES].tolist()
-    honest = _honest(assessment, volume).tolist()
+    large = np.flatnonzero(volume >= MIN_CAMPAIGN_EXCHANGES)
+    parties = _openly_one(assessment, verdicts, limits)
+    parties += _by_themselves(cells, large[~np.isin(large, np.concatenate(found))] if found else large)
+    honest = _honest(assessment, volume)
     share = min(days, DAYS_OF_PROMISE) / DAYS_OF_PROMISE
-    threshold = max(LEAST_BITS, float(np.log2(max(len(candidates), 1) / (FALSE_HARVESTS * share))))
-    mine = _measured(connection, cells, [rows_of[u] for u in candidates])
-    if len(honest) < MIN_NULL_UNITS or not candidates:
-        return Harvests([], mine.measures, threshold, len(honest))
-    null = _measured(connection, cells, [rows_of[u] for u in honest])
+    threshold = max(LEAST_BITS, float(np.log2(max(len(parties), 1) / (FALSE_HARVESTS * share))))
+    if len(honest) < MIN_NULL_UNITS or not parties:
+        return Harvests([], threshold, len(honest))
+    mine = _measured(connection, cells, parties)
+    null = _measured(connection, cells, _by_themselves(cells, honest))
     everybody = _weigh(mine, null)
     shares, usual = target_shares(mine.measures), target_shares(null.measures)
     on_moulds = null.measures.mould >= LIVES_ON_MOULDS
@@ -145,7 +140,7 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) 
         EVALUATOR: _weigh(mine.nobody_elses(), null.nobody_elses()),
     }
     tested = []
-    for row, unit in enumerate(candidates):
+    for row, party in enumerate(parties):
         asked = _asked(shares, usual, row)
         explanations = [_explanation(name, mine, weighed, row, asked) for name, weighed in against.items()]
         explanations.sort(key=lambda one: (one.margin_bits, one.name))
@@ -153,17 +148,74 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], days: float) 
         speaks = bool((everybody.facts[:, row] >= SPEAKS_BITS).all())
         tested.append(
             Harvest(
-                unit=unit,
-                cells=rows_of[unit],
-                n_exchanges=int(volume[unit]),
-                evidence=everybody.pieces(row),
+                units=party.units,
+                cells=party.cells,
+                n_exchanges=int(cells.n[party.cells].sum()),
+                evidence=[*party.evidence, *everybody.pieces(row)],
                 explanations=explanations,
                 found=speaks and strength >= threshold,
-                expected_false=len(candidates) * 2.0**-strength / share,
+                expected_false=len(parties) * 2.0**-strength / share,
                 row=row,
+                measures=mine.measures,
             )
         )
-    return Harvests(sorted(tested, key=lambda h: -h.extraction_bits), mine.measures, threshold, len(honest))
+    return Harvests(sorted(_told_once(tested), key=lambda h: -h.extraction_bits), threshold, len(honest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Party:
+    """Who is tested. Shapes: units (n,); cells (k,) rows in `Cells`. evidence: that many accounts are one party."""
+
+    units: npt.NDArray[np.int32]
+    cells: Ints
+    evidence: list[Evidence]
+
+
+def _by_themselves(cells: Cells, units: Ints) -> list[_Party]:
+    """Units (n,) in ascending order, each a party with all of its cells."""
+    order = np.argsort(cells.unit, kind="stable")
+    bounds = np.searchsorted(cells.unit[order], np.stack([units, units + 1]))
+    return [
+        _Party(np.array([unit], np.int32), order[start:stop], [])
+        for unit, start, stop in zip(units.tolist(), *bounds.tolist(), strict=True)
+    ]
+
+
+def _openly_one(assessment: Assessment, verdicts: Sequence[str], limits: Thresholds) -> list[_Party]:
+    """Streams of accounts that act as one and show whose they are: no strangers to each other, so no campaign."""
+    open_ = openly_one(assessment.subjects, limits)
+    return [
+        _Party(subject.units, subject.cells, [_openness(subject.strangers)])
+        for subject, verdict, is_open in zip(assessment.subjects, verdicts, open_, strict=True)
+        if is_open and verdict == "clear"
+    ]
+
+
+def _told_once(tested: Sequence[Harvest]) -> list[Harvest]:
+    """The same without the parties whose units are all in a larger one that was found."""
+    kept: list[Harvest] = []
+    told = np.zeros(0, np.int32)
+    for one in sorted(tested, key=lambda h: (-h.n_exchanges, h.row)):
+        if np.isin(one.units, told).all():
+            continue
+        kept.append(one)
+        if one.found:
+            told = np.union1d(told, one.units)
+    return kept
+
+
+def _openness(strangers: float) -> Evidence:
+    """What is said of accounts that act as one and do not hide it: no bits, since it says nothing of what they do."""
+    return Evidence(
+        family="identity",
+        axis="coordination",
+        name=OPENLY_ONE,
+        bits=0.0,
+        observed=1.0 - strangers,
+        expected=1.0,
+        sentence=f"they act as one, and {1.0 - strangers:.0%} of the pairs among them have a payment or a domain in "
+        "common: they show that they are one party",
+    )
 
 
 def _honest(assessment: Assessment, volume: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -344,25 +396,28 @@ def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int, asked:
     )
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> _Measured:
-    found = measure(connection, cells, groups)
-    units = np.array([int(cells.unit[rows[0]]) for rows in groups], np.int64)
-    return _Measured(found, _nobody_elses(connection, units))
+def _measured(connection: duckdb.DuckDBPyConnection, cells: Cells, parties: Sequence[_Party]) -> _Measured:
+    return _Measured(measure(connection, cells, [one.cells for one in parties]), _nobody_elses(connection, parties))
 
 
-def _nobody_elses(connection: duckdb.DuckDBPyConnection, units: npt.NDArray[np.int64]) -> Floats:
-    """Share of each unit's distinct prompts that no other unit sent; 1 without text. Shapes: (n,) both."""
-    connection.register("asked_units", pa.table({"unit": units, "at": np.arange(len(units))}))
+def _nobody_elses(connection: duckdb.DuckDBPyConnection, parties: Sequence[_Party]) -> Floats:
+    """Share of each party's distinct prompts that nobody else sent; 1 without text. Shape: (n,)."""
+    at = np.repeat(np.arange(len(parties)), [len(one.units) for one in parties])
+    units = np.concatenate([one.units for one in parties]).astype(np.int64)
+    connection.register("asked_units", pa.table({"unit": units, "at": at}))
     table = connection.sql(
         """
         with sent as (
             select prompt_hash, unit from exchanges where prompt_hash is not null group by all
-        ), common as (select prompt_hash from sent group by prompt_hash having count(*) > 1)
-        select a.at, (count(*) filter (c.prompt_hash is not null))::double / count(*) as common
-        from sent s join asked_units a using (unit) left join common c using (prompt_hash) group by a.at order by a.at
+        ), senders as (select prompt_hash, count(*) as units from sent group by prompt_hash),
+        theirs as (
+            select a.at, s.prompt_hash, count(*) as units from sent s join asked_units a using (unit) group by all
+        )
+        select t.at, (count(*) filter (s.units > t.units))::double / count(*) as common
+        from theirs t join senders s using (prompt_hash) group by t.at order by t.at
         """
     ).to_arrow_table()
     connection.unregister("asked_units")
-    out = np.ones(len(units))
+    out = np.ones(len(parties))
     out[table["at"].to_numpy()] = 1.0 - table["common"].to_numpy()
     return out

@@ -21,6 +21,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.keys import UNPOURED, is_pooled
 from stillwatch.campaigns.precedence import imitated
 from stillwatch.links.kinds import FAMILIES
 from stillwatch.networks.group import Scorer, by_family
@@ -149,14 +150,18 @@ def _split(
     n_out = np.bincount(cells.key[~inside], cells.n[~inside], cells.n_keys)
     units_in = np.bincount(cells.key[inside], minlength=cells.n_keys)
     lift = np.log2(((n_in + 0.5) / (total_in + 1)) / ((n_out + 0.5) / (total_out + 1)))
-    candidates = np.flatnonzero((lift >= TELLING_BITS) & (n_in >= MIN_KEY_EXCHANGES))
+    candidates = np.flatnonzero((lift >= TELLING_BITS) & (n_in >= MIN_KEY_EXCHANGES) & (cells.key_hash != UNPOURED))
     if len(candidates) == 0:
         return []
     main = _main_parameters(cells, rhythm)
     rates = _rates(cells, candidates, rhythm)
     group = _same_rhythm(cells, candidates, rhythm, main, rates)
     telling = candidates[(units_in[candidates] >= MIN_KEY_UNITS) | (group[candidates] >= 0)]
-    labels = _same_hands(cells, hands, telling, rates)
+    # A pool has everybody's hands.
+    poured = ~is_pooled(cells.key_hash[telling])
+    labels = np.arange(len(telling))
+    labels[poured] = np.flatnonzero(poured)[_same_hands(cells, hands, telling[poured], rates)]
+    labels = _of_one_time(labels, telling, rates)
     for joined in (group[telling], _one_queue(rates, telling)):
         for number in np.unique(joined[joined >= 0]):
             together = labels[joined == number]
@@ -256,6 +261,33 @@ def _difference(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) ->
 def _apart(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
     variance, error = _difference(one, other)
     return bool(variance - 3.0 * error > APART)
+
+
+def _of_one_time(labels: Ints, telling: Ints, rates: _Rates) -> Ints:
+    """Labels in which groups of keys whose times, all taken together, are plainly apart are single keys again.
+
+    Hands alone say little in a proxy, where all customers have the same; and of many small customers no two can be
+    shown to be apart. Together they can: the excess of the chi-square of homogeneity of all keys over its degrees of
+    freedom, by their trajectories, is the variance of their rates around the group's.
+    """
+    out = labels.copy()
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        if len(mine) == 1:
+            continue
+        counts = np.stack([rates.of(int(key)) for key in telling[mine]])
+        total = counts.sum(axis=0)
+        seen = total > 0
+        expected = counts.sum(axis=1)[:, None] * total[seen] / max(total.sum(), 1.0)
+        known = expected.sum(axis=1) > 0
+        free = (len(expected[known]) - 1) * (int(seen.sum()) - 1)
+        if free <= 0:
+            continue
+        chi = float(((counts[known][:, seen] - expected[known]) ** 2 / expected[known]).sum())
+        size = float(total.sum())
+        if (chi - free - 3.0 * np.sqrt(2.0 * free)) / size > APART:
+            out[mine] = mine
+    return out
 
 
 def _one_queue(rates: _Rates, telling: Ints) -> Ints:

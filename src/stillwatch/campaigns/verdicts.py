@@ -98,6 +98,17 @@ def promising(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
     ]
 
 
+def openly_one(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
+    """Which streams are of accounts that act as one and do not hide it: one party with many accounts."""
+    return [
+        _is_worth_testing(s)
+        and s.network.total_bits > limits.decoy
+        and _acts_alike(s, limits.coordination)
+        and not _hides(s)
+        for s in subjects
+    ]
+
+
 def collects_data(subject: Assessed, limits: Thresholds) -> bool:
     """Whether a stream of accounts that act as one passes the test of extraction."""
     return _is_worth_testing(subject) and strength(subject) >= limits.campaign
@@ -133,12 +144,17 @@ def _acts_as_one(subject: Assessed, threshold: float) -> bool:
 
     Where no identity is known, concealment cannot be shown: different accounts in the log are all that is known.
     """
+    return _acts_alike(subject, threshold) and _hides(subject)
+
+
+def _acts_alike(subject: Assessed, threshold: float) -> bool:
+    """Whether two families at least say that accounts act as one, whatever they say of whose they are."""
     families: dict[str, float] = {}
     for evidence in subject.evidence:
         if _coordinates(evidence):
             families[evidence.family] = families.get(evidence.family, 0.0) + evidence.bits
     speaking = sum(bits >= FAMILY_SPEAKS_BITS for bits in families.values())
-    return bool(speaking >= MIN_FAMILIES and sum(families.values()) >= threshold and _hides(subject))
+    return bool(speaking >= MIN_FAMILIES and sum(families.values()) >= threshold)
 
 
 def _hides(subject: Assessed) -> bool:

@@ -224,7 +224,7 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         they = "1 network acts" if kinds["network"] == 1 else f"{kinds['network']:,} networks act"
         console.print(f"{they} as one: no accusation by itself.")
     if kinds["harvest"]:
-        they = "1 declared customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} declared customers make"
+        they = "1 customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} customers make"
         console.print(f"{they} training data.")
     for one in findings.declared:
         if one.spared or one.status != "in effect":

@@ -60,7 +60,7 @@ def conclude(
         details.append(_networks(networks, set(links["network_id"].to_pylist())))
     if harvests:
         details.append(
-            f"{spelled(len(harvests)).capitalize()} declared "
+            f"{spelled(len(harvests)).capitalize()} "
             f"{'customer makes' if len(harvests) == 1 else 'customers make'} training data in the open: a matter of "
             "terms, not of fraud."
         )

@@ -23,6 +23,7 @@ from stillwatch.campaigns.concealment import read_faces, read_places
 from stillwatch.campaigns.efforts import join_efforts
 from stillwatch.campaigns.findings import Context, Tables, make_tables
 from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
+from stillwatch.campaigns.keys import key_exchanges
 from stillwatch.campaigns.operators import OPERATORS, compare, found_parties, with_operators
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
 from stillwatch.campaigns.verdicts import Thresholds, concealed_units, judge
@@ -154,6 +155,7 @@ def detect(
         with progress.step("networks"):
             networks = find_networks(links, volume, rng)
         with progress.step("campaigns"):
+            key_exchanges(connection, [network.members for network in networks])
             cells = make_cells(connection)
             faces, places = read_faces(connection, index), read_places(connection, index)
             past = past_suspects(cells, rulings)
@@ -179,9 +181,11 @@ def detect(
             verdicts, limits = judged(assessment.subjects)
             settled = settle(assessment, verdicts, limits, rulings, judged)
             assessment, verdicts, limits = settled.assessment, settled.verdicts, settled.limits
-            harvests = find_harvests(assessment, verdicts, days)
+            harvests = find_harvests(assessment, verdicts, limits, days)
             if standing is not None:
-                harvests = standing.harvested(harvests, partial(find_harvests, assessment, verdicts, window_days))
+                harvests = standing.harvested(
+                    harvests, partial(find_harvests, assessment, verdicts, limits, window_days)
+                )
             seen = [fmt for name, fmt in formats().items() if name in ingested.formats]
             lacking = missing({**ingested.coverage, ADDRESS_KINDS: located_share(profiles)}, registry, seen)
             context = Context(

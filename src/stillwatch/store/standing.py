@@ -87,8 +87,14 @@ class Standing:
         """The harvests by a strict bar, and those published ones that pass the window's."""
         if len(self.harvests) == 0:
             return strict
-        passing = {one.unit for one in of_window().tested if one.found} & set(self.harvests.tolist())
-        return replace(strict, tested=[replace(one, found=one.found or one.unit in passing) for one in strict.tested])
+        passing = [one.units for one in of_window().tested if one.found and np.isin(one.units, self.harvests).all()]
+        return replace(
+            strict,
+            tested=[
+                replace(one, found=one.found or any(np.array_equal(one.units, units) for units in passing))
+                for one in strict.tested
+            ],
+        )
 
 
 def _same(shared: int, theirs: int, mine: int) -> bool:

@@ -11,6 +11,7 @@ from stillwatch.traffic_range import clients, rhythm
 from stillwatch.traffic_range.accounts import open_accounts, shared_ids
 from stillwatch.traffic_range.addresses import countries
 from stillwatch.traffic_range.conversations import pour, talk
+from stillwatch.traffic_range.customers import N_APPLICATIONS, whose
 from stillwatch.traffic_range.ids import groups
 from stillwatch.traffic_range.population import Part, population
 from stillwatch.traffic_range.stage import DAY, Stage
@@ -42,12 +43,13 @@ def undeclared_reseller(stage: Stage) -> Iterator[Part]:
             rng, stage.calendar, people, 1.2, hours="served", weekend=0.9, spread=0.03, bursty=0.2
         )
         language = rng.choice(10, len(who), p=[0.4, 0.25, 0.08, 0.05, 0.04, 0.05, 0.05, 0.04, 0.03, 0.01])
-        # Some customers run applications, and their moulds turn up on any account.
-        moulds = stage.texts.own_moulds(rng, rng.integers(0, len(TASKS), 25), rng.integers(0, 24, 25))
         app, at = rhythm.sessions(rng, stage.calendar, people, 0.9, hours="served", spread=0.03, bursty=0.2)
-        which = (rng.random(len(app)) ** 2 * 25).astype(np.int64)
+        theirs = stage.rng("customers", "applications")
+        tasks, topics = theirs.integers(0, len(TASKS), N_APPLICATIONS), theirs.integers(0, 24, N_APPLICATIONS)
+        moulds, which = stage.texts.own_moulds(theirs, tasks, topics), whose(stage, rng, at)
+        about = rng.integers(0, 24, len(app))
         blocks = [
             talk(stage, rng, people, who, start, language=language),
-            pour(stage, rng, people, app, at, moulds, which, topic=rng.integers(0, 24, len(app))),
+            pour(stage, rng, people, app, at, moulds, which, topic=about, owners=theirs),
         ]
         yield people, blocks
