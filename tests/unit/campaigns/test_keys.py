@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,9 +53,8 @@ def test_token_limit_and_temperature_are_no_key(text: bool) -> None:
 def test_mould_system_prompt_and_tools_are_keys(what: str) -> None:
     """Each is a key, and one with other parameters another, but for a mould, which is one whatever they are."""
     traffic = Traffic()
-    cold, warm = (
-        traffic.add(np.repeat(OURS, 10), max_tokens=4096, temperature=heat, **{what: 77}) for heat in (0.0, 1.0)
-    )
+    shown: dict[str, Any] = {what: 77, "max_tokens": 4096}
+    cold, warm = (traffic.add(np.repeat(OURS, 10), temperature=heat, **shown) for heat in (0.0, 1.0))
     keys, is_template = keys_of(traffic, [OURS])
     kinds = [set(keys[positions].tolist()) for positions in (cold, warm)]
     assert UNPOURED not in kinds[0] | kinds[1]
