@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.fingerprint.markers import MARKERS
+from stillwatch.schema import PROJECTION_DIMS
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -16,7 +17,14 @@ DAY = 24 * HOUR
 _INTS = (
     "position", "unit", "exchange", "session", "prompt_hash", "first_user_hash", "system_hash", "tools_hash", "n_tools",
     "markers", "system_markers", "turns", "max_tokens", "output_tokens", "reasoning_tokens", "prompt_words", "template",
+    "model", "finish", "head_hash", "tail_hash", "address_kinds",
 )  # fmt: skip
+_OTHERS = {
+    "reasoning_out": pa.list_(pa.int64()),
+    "from_tool": pa.bool_(),
+    "projection": pa.binary(PROJECTION_DIMS),
+}
+_REGISTRY = pa.schema([("unit", pa.int64()), ("closed_us", pa.int64())])
 
 
 def marks(*names: str) -> int:
@@ -57,17 +65,18 @@ class Traffic:
         }
         made["requested_at"] = pa.array(np.broadcast_to(np.asarray(at, np.int64), n), pa.timestamp("us", tz="UTC"))
         made["temperature"] = pa.array([temperature] * n, pa.float32())
-        made["reasoning_out"] = pa.nulls(n, pa.list_(pa.int64()))
+        made |= {name: pa.nulls(n, kind) for name, kind in _OTHERS.items()}
         self.parts.append(pa.table(made))
         return position
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """A connection that holds `exchanges` and `exchange_template`."""
+        """A connection that holds `exchanges`, `exchange_template` and an empty `registry`."""
         table = pa.concat_tables(self.parts)
         connection = duckdb.connect()
         connection.register("exchanges", table.drop_columns(["template"]))
         moulded = table.select(["position", "template"]).filter(pc.is_valid(table["template"]))
         connection.register("exchange_template", moulded)
+        connection.register("registry", _REGISTRY.empty_table())
         return connection
 
 

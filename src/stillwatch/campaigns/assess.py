@@ -150,7 +150,7 @@ class Bench:
             measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
             placed = counted_once([*measured, *scatter(self.places, accounts)])
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
-            place = _place(cells, network.members, groups[row], candidates, row, self.dealings[number])
+            place = _place(cells, network.members, groups[row], stream, candidates, row, self.dealings[number])
             subjects.append(
                 Assessed(
                     network_number=number,
@@ -196,6 +196,10 @@ def assess(
     suspects = _suspects(cells, networks, split)
     if past is not None:
         suspects = np.union1d(suspects, past)
+    null = [_references(cells, suspects), _singles(cells, suspects), _moulds(cells, suspects)]
+    # One pass over the exchanges measures all three.
+    measured = measure(connection, cells, [group for groups in null for group in groups])
+    of = np.repeat(np.arange(len(null)), [len(groups) for groups in null])
     bench = Bench(
         connection=connection,
         cells=cells,
@@ -206,9 +210,9 @@ def assess(
         places=places,
         account_unit=account_unit,
         rng=rng,
-        references=measure(connection, cells, _references(cells, suspects)),
-        singles=measure(connection, cells, _singles(cells, suspects)),
-        moulds=measure(connection, cells, _moulds(cells, suspects)),
+        references=chosen(measured, of == 0),
+        singles=chosen(measured, of == 1),
+        moulds=chosen(measured, of == 2),
         dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
     )
     plan: list[tuple[int, Network, Stream | None]] = []
@@ -219,7 +223,13 @@ def assess(
 
 
 def _place(
-    cells: Cells, members: npt.NDArray[np.int32], rows: Ints, measures: Measures, row: int, dealt: Dealing
+    cells: Cells,
+    members: npt.NDArray[np.int32],
+    rows: Ints,
+    stream: Stream | None,
+    measures: Measures,
+    row: int,
+    dealt: Dealing,
 ) -> Place:
     """Where some cells stand in their network. Shapes: rows (k,) of `cells`; row: theirs in the measures."""
     within = np.isin(cells.unit, members)
@@ -227,11 +237,18 @@ def _place(
     units = np.unique(cells.unit[rows])
     return Place(
         of_accounts=n / float(cells.n[np.isin(cells.unit, units)].sum()),
-        of_network=n / float(cells.n[within].sum()),
+        of_network=(n if stream is None else _largest_part(cells, rows, stream)) / float(cells.n[within].sum()),
         spread=dealt.of(np.unique(cells.key[rows])),
         outside=float(measures.outside[row]),
         overlap=float(measures.overlap[row]),
     )
+
+
+def _largest_part(cells: Cells, rows: Ints, stream: Stream) -> float:
+    """Exchanges of the largest of a stream's parts. Shapes: rows (k,) of `cells`."""
+    part = np.full(cells.n_keys, -1, np.int64)
+    part[stream.keys] = np.unique(stream.parts, return_inverse=True)[1]
+    return float(np.bincount(part[cells.key[rows]], cells.n[rows]).max())
 
 
 def _suspects(cells: Cells, networks: Sequence[Network], split: Sequence[Sequence[Stream]]) -> npt.NDArray[np.int64]:

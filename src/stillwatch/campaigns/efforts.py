@@ -142,5 +142,6 @@ def _joined(cells: Cells, parts: Sequence[Assessed]) -> Stream:
         keys=keys,
         cells=rows[~np.isin(cells.unit[rows], imitated)],
         bits=np.concatenate([stream.bits for stream in streams])[at],
+        parts=np.zeros(len(keys), np.int64),
         imitated=imitated,
     )

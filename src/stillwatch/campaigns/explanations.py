@@ -143,7 +143,8 @@ use, or fewer."""
 class Place:
     """Where a stream stands in its network and in time.
 
-    of_accounts: its share of the exchanges of its accounts.  of_network: of those of the whole network.
+    of_accounts: its share of the exchanges of its accounts.  of_network: of those of the whole network the share of its
+    largest part; moulds that nothing but the proxy's own mixing joins may be one customer's each.
     spread: accounts that its keys use, over those that a proxy which mixes them with everything else would use;
     NaN where they are too few to tell.
     outside: share of its exchanges outside its busiest week; NaN in short logs.

@@ -78,14 +78,17 @@ HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Cells of one campaign in one network. Shapes: cells (k,) row numbers of `Cells`; keys, bits (j,) key numbers.
+    """Cells of one campaign in one network. Shapes: cells (k,) row numbers of `Cells`; keys, bits, parts (j,).
 
+    parts: of each key a number; keys of one part are together by more than the hands and the hours that everything
+    around them has.
     imitated: units of the network whose mould it imitates, and that are none of its own; see `precedence.imitated`.
     """
 
     keys: Ints
     cells: Ints
     bits: npt.NDArray[np.float64]
+    parts: Ints
     imitated: npt.NDArray[np.int32]
 
 
@@ -162,11 +165,12 @@ def _split(
     labels = np.arange(len(telling))
     labels[poured] = np.flatnonzero(poured)[_same_hands(cells, hands, telling[poured], rates)]
     labels = _of_one_time(labels, telling, rates)
-    for joined in (group[telling], _one_queue(rates, telling)):
-        for number in np.unique(joined[joined >= 0]):
-            together = labels[joined == number]
-            labels[np.isin(labels, together)] = together.min()
-    labels = _dealt_out(cells, hands, scorer, telling, labels, len(members))
+    queue = _one_queue(rates, telling)
+    labels = _together(_together(labels, group[telling]), queue)
+    parts = _together(_together(np.arange(len(telling)), group[telling]), _of_its_own(queue, telling, rates, rhythm))
+    dealt = _dealt_out(cells, hands, scorer, telling, labels, len(members))
+    parts = _together(parts, np.where(dealt != labels, dealt, -1))
+    labels = dealt
     out = []
     for label in np.unique(labels):
         keys = telling[labels == label]
@@ -174,8 +178,17 @@ def _split(
         others = imitated(cells, rows, scorer, declared)
         rows = rows[~np.isin(cells.unit[rows], others)]
         if len(np.unique(cells.unit[rows])) >= MIN_STREAM_UNITS:
-            out.append(Stream(keys, rows, lift[keys], others))
+            out.append(Stream(keys, rows, lift[keys], parts[labels == label], others))
     return sorted(out, key=lambda s: (-int(cells.n[s.cells].sum()), int(cells.key_hash[s.keys[0]])))
+
+
+def _together(labels: Ints, joined: Ints) -> Ints:
+    """Labels in which those are one that have members in one group. Shapes: (n,) both; joined: -1 for no group."""
+    out = labels.copy()
+    for number in np.unique(joined[joined >= 0]):
+        mine = out[joined == number]
+        out[np.isin(out, mine)] = mine.min()
+    return out
 
 
 def _everybody(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.float64]:
@@ -311,6 +324,21 @@ def _one_queue(rates: _Rates, telling: Ints) -> Ints:
             queues.append(np.zeros_like(counts[at]))
         queues[best] = queues[best] + counts[at]
         out[at] = best
+    return out
+
+
+def _of_its_own(queue: Ints, telling: Ints, rates: _Rates, rhythm: _Rhythm) -> Ints:
+    """The queues whose rates are not those of whatever else the network sends; -1 for all other keys.
+
+    Customers of one proxy who all have their country's days and nights look as if they came from one queue.
+    """
+    everything = np.bincount(rhythm.hour // QUEUE_HOURS, rhythm.begun, rates.begun.shape[1])
+    out = queue.copy()
+    for number in np.unique(queue[queue >= 0]):
+        pooled = np.sum([rates.of(int(key)) for key in telling[queue == number]], axis=0)
+        variance, error = _difference(pooled, everything - pooled)
+        if variance - 2.0 * error < ONE_QUEUE:
+            out[queue == number] = -1
     return out
 
 

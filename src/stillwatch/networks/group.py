@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
-from stillwatch.networks.kernels import clear, count_members, fill_lifts, score_units
+from stillwatch.networks.kernels import clear, count_members, fill_lifts, mark_sharers, score_apart, score_units
 
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int32]
@@ -71,6 +71,41 @@ class Scorer:
         clear(self._inside, touched, n)
         clear(self._outside, touched, n)
         return out
+
+    def apart(self, members: Units, party: npt.NDArray[np.int64]) -> Floats:
+        """Bits of each member for belonging to the others that are not of its party, by group of kinds.
+
+        Shapes: members (n,) sorted; party (n,) a number of each; result (n, n_groups).
+        """
+        links = self.links
+        touched = np.empty(int(np.sum(links.unit_offsets[members + 1] - links.unit_offsets[members])) + 1, np.int32)
+        n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
+        order = np.argsort(party, kind="stable")
+        bits = np.zeros((len(members), len(GROUPS)))
+        score_apart(
+            members[order],
+            np.append(np.unique(party[order], return_index=True)[1], len(members)),
+            self._counts,
+            len(members),
+            links.unit_offsets,
+            links.unit_indicators,
+            self._degree,
+            links.group,
+            links.log_values,
+            links.n_units,
+            np.zeros_like(self._counts),
+            bits,
+        )
+        clear(self._counts, touched, n)
+        out = np.empty_like(bits)
+        out[order] = bits
+        return out
+
+    def sharers(self, indicators: Units) -> Units:
+        """All units that show one of the indicators, sorted."""
+        marked = np.zeros(self.links.n_units, np.bool_)
+        mark_sharers(indicators, self.links.indicator_offsets, self.links.indicator_units, marked)
+        return np.flatnonzero(marked).astype(np.int32)
 
     def shared(self, members: Units, least: int = 2) -> tuple[Units, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Indicators that at least `least` members show: their numbers, members that show them, all that show them."""

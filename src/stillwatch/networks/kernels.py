@@ -22,6 +22,14 @@ def count_members(members, unit_offsets, unit_indicators, counts, touched):  # t
 
 
 @njit(cache=True, nogil=True)
+def mark_sharers(indicators, indicator_offsets, indicator_units, marked):  # type: ignore[no-untyped-def]
+    """Set `marked` (n_units,) for every unit that shows one of the indicators."""
+    for i in range(indicators.shape[0]):
+        for at in range(indicator_offsets[indicators[i]], indicator_offsets[indicators[i] + 1]):
+            marked[indicator_units[at]] = True
+
+
+@njit(cache=True, nogil=True)
 def fill_lifts(touched, n, counts, degree, size, n_units, inside, outside):  # type: ignore[no-untyped-def]
     """log2 of how much likelier each touched indicator is in the group than outside it; its counter is set to zero.
 
@@ -75,6 +83,38 @@ def score_units(  # type: ignore[no-untyped-def]
     for row in range(units.shape[0]):
         lifts = inside if member[row] else outside
         best_of_unit(units[row], unit_offsets, unit_indicators, group, log_values, lifts, out[row])
+
+
+@njit(cache=True, nogil=True)
+def score_apart(  # type: ignore[no-untyped-def]
+    units, offsets, counts, size, unit_offsets, unit_indicators, degree, group, log_values, n_units, own, out
+):
+    """Bits of members for belonging to a group, each with its whole party left out of the comparison.
+
+    A party's members are units[offsets[p]:offsets[p + 1]].  counts: members of the group that show each indicator.
+    size: of the group.  own: scratch, zero before and after.
+    Shapes: counts, own (n_indicators,); out (n, n_groups) float64.
+    """
+    for p in range(offsets.shape[0] - 1):
+        first, last = offsets[p], offsets[p + 1]
+        for row in range(first, last):
+            for at in range(unit_offsets[units[row]], unit_offsets[units[row] + 1]):
+                own[unit_indicators[at]] += 1
+        for row in range(first, last):
+            unit = units[row]
+            for at in range(unit_offsets[unit], unit_offsets[unit + 1]):
+                indicator = unit_indicators[at]
+                others = counts[indicator] - own[indicator]
+                if others > 0:
+                    elsewhere = (degree[indicator] - counts[indicator] + 1.0) / (n_units - size + 1.0)
+                    bits = np.log2((others + elsewhere) / ((size - (last - first) + 1.0) * elsewhere))
+                    g = group[indicator]
+                    bits -= log_values[unit, g]
+                    if bits > out[row, g]:
+                        out[row, g] = bits
+        for row in range(first, last):
+            for at in range(unit_offsets[units[row]], unit_offsets[units[row] + 1]):
+                own[unit_indicators[at]] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -191,4 +231,7 @@ def warm() -> None:
     screen(i64, offsets, i32, offsets, i32, degree, group, family, families, logs, 1, 3.0, i64.copy(), np.zeros(1))
     fill_lifts(i32, 1, np.zeros(1, np.int32), degree, 1, 1, lifts, lifts.copy())
     score_units(i32, np.ones(1, np.bool_), offsets, i32, group, logs, lifts, lifts, out)
+    counts = np.zeros(1, np.int32)
+    mark_sharers(i32, offsets, i32, np.zeros(1, np.bool_))
+    score_apart(i32, offsets, counts, 1, offsets, i32, degree, group, logs, 1, counts.copy(), out)
     score_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, out)

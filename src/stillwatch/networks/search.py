@@ -15,12 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from stillwatch.links.kinds import FAMILIES
+from stillwatch.links.kinds import FAMILIES, GROUPS
 from stillwatch.links.links import Links
 from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
 from stillwatch.networks.kernels import screen
-from stillwatch.networks.split import split
+from stillwatch.networks.split import TIE_BITS, split
 
 MIN_UNITS = 4
 """Fewer accounts are a family or a fail-over pair far oftener than a campaign."""
@@ -55,6 +57,9 @@ is another network, and so is one that strangers dilute."""
 
 REPEATED = 0.8
 """Share of its members in another network above which a network is only a part of that one."""
+
+JOINS_A_PARTY = [GROUPS.index(name) for name in ("payment", "handoff", "replay")]
+"""Kinds by which accounts are one party, whatever else they are: who pays, and who goes on with whose work."""
 
 ROUNDS = 6
 
@@ -119,16 +124,24 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
 def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -> list[Network]:
     """The networks, and those that only stand as a whole, in place of what was found of these.
 
-    whole: all sharers of each telling indicator. Where little else is shared, a part of a group falls apart that stands
-    as a whole, since what it has in common with the rest of the group counts as common among strangers.
+    whole: all sharers of each telling indicator; those that lie mostly in a network as large as they are stand already.
+    Where little else is shared, a part of a group falls apart that stands as a whole, since what it has in common with
+    the rest of the group counts as common among strangers.
     """
+    mark = np.zeros(scorer.links.n_units, np.bool_)
     for sharers in whole:
-        mine = [np.isin(network.members, sharers, assume_unique=True).mean() for network in networks]
-        near = [network.members for network, share in zip(networks, mine, strict=True) if share >= GROWS_BY]
-        inside = np.isin(sharers, np.concatenate(near)) if near else np.zeros(len(sharers), bool)
-        if 2 * inside.sum() >= len(sharers):
+        mark[sharers] = True
+        mine = np.array([mark[network.members].sum() for network in networks], np.int64)
+        mark[sharers] = False
+        size = np.array([network.size for network in networks], np.int64)
+        near = [networks[at].members for at in np.flatnonzero(mine >= GROWS_BY * size)]
+        inside = np.isin(sharers, np.concatenate(near)).sum() if near else 0
+        stands = mine[size >= len(sharers)].max(initial=0)
+        if 2 * max(inside, stands) >= len(sharers):
             continue
         for seed in [np.unique(np.concatenate([sharers, *near])), sharers] if near else [sharers]:
+            if not _stands(scorer, seed):
+                continue
             larger = refine(scorer, seed, grow=True)
             if larger is None:
                 continue
@@ -138,6 +151,12 @@ def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -
                 networks = [*(one for one, share in zip(networks, stays, strict=True) if share < 0.5), larger]
                 break
     return networks
+
+
+def _stands(scorer: Scorer, members: Units) -> bool:
+    """Whether the evidence of most of a group outweighs the odds; one that begins with less loses the rest as well."""
+    outweighs = by_family(scorer.by_group(members)).sum(axis=1) >= _odds(scorer.links.n_units, len(members))
+    return bool(2 * outweighs.sum() >= len(members))
 
 
 def _takes_in(larger: Network, network: Network, n_units: int) -> bool:
@@ -300,8 +319,36 @@ def _belonging(scorer: Scorer, members: Units) -> Units:
 
 
 def _held(scorer: Scorer, members: Units) -> Units:
-    """The members without those that do not belong to them: what came together from several refined ones has such."""
-    return members if len(members) < MIN_UNITS else members[np.isin(members, _belonging(scorer, members))]
+    """The members without those that do not belong to them: what came together from several refined ones has such.
+
+    Nor do accounts that one party pays for, or that hand their work to each other, where all that they have in common
+    with anybody is with each other: each of them is tied to the members by the others alone.
+    """
+    if len(members) < MIN_UNITS:
+        return members
+    members = members[np.isin(members, _belonging(scorer, members))]
+    if len(members) < MIN_UNITS:
+        return members
+    party = _parties(scorer, members)
+    _, party, size = np.unique(party, return_inverse=True, return_counts=True)
+    bits = np.bincount(party, by_family(scorer.apart(members, party)).sum(axis=1), len(size)) / size
+    own = (size > 1) & (2 * size <= len(members)) & (bits < _odds(scorer.links.n_units, len(members)) + MEMBER_BITS)
+    held: Units = members[~own[party]]
+    return held
+
+
+def _parties(scorer: Scorer, members: Units) -> npt.NDArray[np.int64]:
+    """(n,) a number of each member, the same where payments or handed-over work join them."""
+    links = scorer.links
+    shared, inside, degree = scorer.shared(members)
+    outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
+    ties = shared[np.isin(links.group[shared], JOINS_A_PARTY) & (inside >= 2.0**TIE_BITS * outside * len(members))]
+    rows = [np.flatnonzero(np.isin(members, links.members(int(tie)), assume_unique=True)) for tie in ties]
+    number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    at = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+    graph = coo_array((np.ones(len(at)), (at, len(members) + number)), shape=(len(members) + len(rows),) * 2)
+    labels: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1][: len(members)].astype(np.int64)
+    return labels
 
 
 def _grown(scorer: Scorer, network: Network, core: Units) -> Network | None:
@@ -329,10 +376,7 @@ def _neighbours(scorer: Scorer, members: Units) -> Units:
     share_in = inside / len(members)
     share_out = (degree - inside + 1) / (links.n_units - len(members) + 1)
     telling = shared[share_in >= 4.0 * share_out]
-    if len(telling) == 0:
-        return np.zeros(0, np.int32)
-    pieces = [links.members(int(i)) for i in telling]
-    return np.unique(np.concatenate([members, *pieces])).astype(np.int32)
+    return np.union1d(members, scorer.sharers(telling)) if len(telling) else np.zeros(0, np.int32)
 
 
 def _merge(scorer: Scorer, networks: list[Network]) -> list[Network]:

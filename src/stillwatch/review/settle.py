@@ -187,7 +187,9 @@ def _without(cells: Cells, subject: Assessed, units: npt.NDArray[np.int32]) -> S
         raise ValueError("a network is no stream")
     rows: Ints = subject.cells[~np.isin(cells.unit[subject.cells], units)]
     kept = np.isin(stream.keys, cells.key[rows])
-    return Stream(keys=stream.keys[kept], cells=rows, bits=stream.bits[kept], imitated=stream.imitated)
+    return Stream(
+        keys=stream.keys[kept], cells=rows, bits=stream.bits[kept], parts=stream.parts[kept], imitated=stream.imitated
+    )
 
 
 def _spared(cells: Cells, subject: Assessed, units: npt.NDArray[np.int32], *, whole: bool) -> Spared:

@@ -45,7 +45,10 @@ def dealt(rng: np.random.Generator, *parts: tuple[np.ndarray, int, int]) -> Cell
 
 def streams(n: int) -> list[Stream]:
     """A stream a key."""
-    return [Stream(np.array([k]), np.zeros(0, np.int64), np.zeros(1), np.zeros(0, np.int32)) for k in range(n)]
+    return [
+        Stream(np.array([k]), np.zeros(0, np.int64), np.zeros(1), np.zeros(1, np.int64), np.zeros(0, np.int32))
+        for k in range(n)
+    ]
 
 
 def test_a_mixed_key_uses_the_accounts_that_mixing_would_and_a_kept_one_does_not() -> None:
