@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from spark_cluster import SparkCluster, lacking
 
 
 def missing(what: str, how: str) -> NoReturn:
@@ -89,3 +90,13 @@ def s3_address() -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    """A Spark cluster of this session's own: a master and two workers of one core."""
+    what = lacking()
+    if what is not None:
+        missing(*what)
+    with SparkCluster(tmp_path_factory.mktemp("spark")) as cluster:
+        yield cluster

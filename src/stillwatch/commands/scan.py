@@ -39,6 +39,8 @@ def scan(
     seed: int = 0,
     memory: int = 2048,
     threads: int = 2,
+    engine: Literal["duckdb", "spark"] = "duckdb",
+    master: str | None = None,
     fail_on: Literal["campaign"] | None = None,
     quiet: bool = False,
     json: bool = False,
@@ -90,6 +92,10 @@ def scan(
         Memory for the database, in MB.
     threads
         Threads to use.
+    engine
+        `duckdb` reads on this machine, `spark` on a cluster; the findings are the same. docs/engine.md says more.
+    master
+        Address of the Spark cluster, as spark://HOST:7077; what Spark is configured for where it is not given.
     fail_on
         Exit with status 3 where a finding of this verdict is found.
     quiet
@@ -122,6 +128,8 @@ def scan(
         raise UsageError("--keep-days and --keep-history must be at least 1")
     if memory < 256 or threads < 1:
         raise UsageError("--memory must be at least 256 and --threads at least 1")
+    if master is not None and engine != "spark":
+        raise UsageError("--master is of a cluster: it goes with --engine spark")
     options = ScanOptions(
         out=out,
         format=format,
@@ -140,6 +148,8 @@ def scan(
         wait=wait,
         memory_mb=memory,
         threads=threads,
+        engine=engine,
+        master=master,
         read=ReadOptions(
             now=datetime.now(UTC),
             key=DEFAULT_KEY if key is None else read_key(key),

@@ -128,6 +128,12 @@ class Names:
             present = pc.unique(coded.indices.drop_null())
             self._note(column, coded.dictionary.take(present))
 
+    def adopt(self, folder: Path) -> None:
+        """Note the names that another wrote into a folder, which came after those noted so far."""
+        for column in COLUMNS:
+            for path in parts(folder / column):
+                self._note(column, pq.read_table(path, schema=NAMES)["text"].combine_chunks())
+
     def _note(self, column: str, texts: pa.Array) -> None:
         known = self._known[column]
         if column in self._full:

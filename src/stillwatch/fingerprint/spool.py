@@ -64,6 +64,50 @@ class Saved(msgspec.Struct, frozen=True):
     halvings: int
 
 
+CANDIDATES = pa.schema(
+    [
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("exchange", pa.int64(), nullable=False),
+        *(pa.field(name, pa.int64()) for name in KEYS),
+        pa.field("system_prompt", pa.binary()),
+        pa.field("prompt", pa.binary()),
+    ]
+)
+"""What a sample has to be shown of a batch; texts cut to `TEXT_BYTES`, and so perhaps inside a character."""
+
+
+class Candidates:
+    """Chooses, of a stretch of exchanges, those that a sample of more than that stretch might take.
+
+    A sample that is offered these alone, in their order, comes out as if it had been offered all.
+    """
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple[int, int], list[int]] = {}
+
+    def of(self, batch: pa.RecordBatch, fingerprints: pa.RecordBatch) -> pa.Table:
+        """The candidates of the next batch, as `CANDIDATES`."""
+        hashes = fingerprints.column("exchange").to_numpy().view(np.uint64).tolist()
+        chosen = np.zeros(len(hashes), np.bool_)
+        for kind, name in enumerate(KEYS):
+            for row, key in enumerate(fingerprints.column(name).to_pylist()):
+                if key is None:
+                    continue
+                # Equal hashes are of one id; which of them stays is for the sample to say.
+                held = self._by_key.setdefault((kind, key), [])
+                if len(held) < PER_KEY or hashes[row] <= held[-1]:
+                    insort(held, hashes[row])
+                    del held[PER_KEY:]
+                    chosen[row] = True
+        rows = np.flatnonzero(chosen)
+        some = pa.array(rows)
+        columns = [fingerprints.column(name).take(some) for name in ("position", "exchange", *KEYS)]
+        for name in ("system_prompt", "prompt"):
+            texts = batch.column(name)
+            columns.append(pa.array([_cut(texts[row]) for row in rows.tolist()], pa.binary()))
+        return pa.Table.from_arrays(columns, schema=CANDIDATES)
+
+
 @dataclass(slots=True)
 class _Kept:
     """Where an exchange's texts lie in the file, and how many keys hold them; -1: there is no such text."""
@@ -189,7 +233,10 @@ class Spool:
         return found
 
     def offer(self, batch: pa.RecordBatch, fingerprints: pa.RecordBatch) -> None:
-        """Show a batch of exchanges and its fingerprints to the sample, row by row in their order."""
+        """Show a batch of exchanges and its fingerprints to the sample, row by row in their order.
+
+        A batch of `CANDIDATES` is both.
+        """
         hashes = fingerprints.column("exchange").to_numpy().view(np.uint64)
         keys = [fingerprints.column(name) for name in KEYS]
         holds_text = np.zeros(len(hashes), np.bool_)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -171,6 +171,25 @@ class Gathering:
         self.n_rows += batch.num_rows
         self.n_batches += 1
         self.formats = rows.sources.formats
+
+    def adopt(self, folder: Path, filled: dict[str, int], formats: Sequence[str | None]) -> None:
+        """Take in a stretch that another process read into a folder of its own, and that comes after all so far."""
+        for path in parts(folder / "fingerprint"):
+            ids = folder / "exchange_ids" / path.name
+            table = pq.read_table(path, columns=["exchange", "position"])
+            self.duplicates.add(table["exchange"].to_numpy(), table["position"].to_numpy())
+            self.n_rows += table.num_rows
+            path.rename(part_path(self.prints, self.n_batches))
+            ids.rename(part_path(self.ids, self.n_batches))
+            self.n_batches += 1
+        self.names.adopt(folder / "names")
+        if self.spool is not None:
+            for path in parts(folder / "candidates"):
+                for batch in pq.read_table(path).to_batches():
+                    self.spool.offer(batch, batch)
+        for name in schema.EXCHANGE.names:
+            self.filled[name] += filled[name]
+        self.formats += formats
 
     def due(self, seconds: float) -> bool:
         """Whether it is time for a checkpoint: not before so many seconds, and not oftener than they are cheap."""

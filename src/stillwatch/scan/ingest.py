@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from stillwatch import schema
 from stillwatch.engine.durable import replace_file, to_disk
 from stillwatch.engine.parts import write_table
+from stillwatch.engine.spark import cluster
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.spool import Spool
+from stillwatch.scan.clustered import gather
 from stillwatch.scan.gathering import Gathering, leave_out, read_checkpoint
 from stillwatch.scan.options import ScanOptions
 from stillwatch.sources.quarantine import Quarantine
@@ -85,21 +87,27 @@ def ingest(
     now = options.read.now
     try:
         with Gathering(work, exemplars=options.exemplars, threads=options.threads) as gathered:
-            resume = _resume(gathered, work, signature, was_read=left is not None, quarantine=quarantine, say=say)
-            stream = read_logs(
-                logs,
-                format=options.format,
-                registry=registry,
-                options=options.read,
-                quarantine=quarantine,
-                say=say,
-                resume=resume,
-            )
-            for rows in stream:
-                gathered.take(rows)
+            if options.engine == "spark":
+                gathered.begin(resumable=False)
+                with cluster(options.master) as workers:
+                    gather(workers, logs, gathered, registry, options, quarantine, say)
                 progress(gathered.n_rows)
-                if signature is not None and gathered.due(options.checkpoint_seconds):
-                    gathered.save(rows, quarantine, signature, now)
+            else:
+                resume = _resume(gathered, work, signature, was_read=left is not None, quarantine=quarantine, say=say)
+                stream = read_logs(
+                    logs,
+                    format=options.format,
+                    registry=registry,
+                    options=options.read,
+                    quarantine=quarantine,
+                    say=say,
+                    resume=resume,
+                )
+                for rows in stream:
+                    gathered.take(rows)
+                    progress(gathered.n_rows)
+                    if signature is not None and gathered.due(options.checkpoint_seconds):
+                        gathered.save(rows, quarantine, signature, now)
             drop = gathered.finish()
             write_table(pa.table({"position": drop}), work / DROP)
             _write_sample(gathered.spool, work / "sample.parquet")

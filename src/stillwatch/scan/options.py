@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from stillwatch.sources.reading import ReadOptions
 
@@ -24,6 +25,7 @@ class ScanOptions:
     days it keeps exchanges, and counts and past findings; None as it did before.  wait: for another run that holds it.
     promise_days: days of the promise that a scan of a store spends, in place of those that none has spent: to compare
     at equal thresholds, never for findings to act on.
+    engine: `duckdb`, in process, or `spark`.  master: address of the Spark cluster; as Spark is configured where None.
     read: how logs are read; its `exemplars` is set from the one here.
     """
 
@@ -46,4 +48,6 @@ class ScanOptions:
     memory_mb: int = 2048
     threads: int = 2
     checkpoint_seconds: float = 10.0
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    master: str | None = None
     read: ReadOptions = field(default_factory=lambda: ReadOptions(now=datetime.now(UTC)))

@@ -157,8 +157,9 @@ def _table(place: Place) -> tuple[str | None, str]:
 def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
     if log in STDIN:
         return [Place("standard input", "stdin", "-")]
-    if log.startswith("s3://"):
-        return _expand_s3(log, say)
+    if log.startswith(("s3://", "s3a://")):
+        # The second is what clusters call the first.
+        return _expand_s3(log.replace("s3a://", "s3://", 1), say)
     if log.startswith(("postgresql://", "postgres://")):
         return [Place(without_password(log), "postgres", log)]
     if "://" in log and not log.startswith("file://"):

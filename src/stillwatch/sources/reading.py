@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,8 +112,44 @@ def read_logs(
     run before did come no more; `quarantine` then holds what that run had put aside at its anchor.
     Raises: InputError where the options are wrong, a place is not there, or nothing at all can be read.
     """
-    fmt = _chosen(format, options)
+    fmt = chosen_format(format, options)
     places = expand(logs, say)
+    n_rows = 0
+    left_out: Counter[str] = Counter()
+
+    def read() -> Generator[Rows]:
+        left_out.update((yield from read_places(places, fmt, registry, options, quarantine, say, resume)))
+
+    with closing(read()) as stream:
+        for rows in stream:
+            n_rows += rows.batch.num_rows
+            yield rows
+    say_left_out(left_out, say)
+    if n_rows == 0 and (resume is None or resume.after < 0):
+        raise nothing_readable(places, quarantine)
+
+
+def say_left_out(left_out: Counter[str], say: Callable[[str], None]) -> None:
+    """Say which odd values were left out of exchanges that are kept."""
+    for reason, count in sorted(left_out.items()):
+        rows_said = "1 row" if count == 1 else f"{count:,} rows"
+        say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
+
+
+def read_places(
+    places: Sequence[Place],
+    fmt: Format | None,
+    registry: pa.Table | None,
+    options: ReadOptions,
+    quarantine: Quarantine,
+    say: Callable[[str], None],
+    resume: Resume | None = None,
+    end: int | None = None,
+) -> Generator[Rows, None, Counter[str]]:
+    """The exchanges of some places as `read_logs` has them, none too few; returns what odd values were left out.
+
+    end: of a Parquet file, the row groups that begin behind this row are another's to read.
+    """
     joiner = None if registry is None else Registry(registry)
     sources = SourceList()
     start = resume or Resume()
@@ -134,23 +171,20 @@ def read_logs(
             begin = start.anchor.point if number == start.anchor.source else None
             if resume is not None and begin is None and not events.stores:
                 anchors.pass_start(number)
-            yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, begin, events)
+            span = (begin, end)
+            yield from _read_place(place, number, sources, fmt, options, quarantine, say, anchors.joins, span, events)
 
         parts = itertools.chain.from_iterable(read(place) for place in places)
-        n_rows = 0
-        left_out = anchors.left_out
         stream = _finished(parts, sources, joiner, options, quarantine, anchors, start.after)
-        for rows in _batched(stream, options.batch_rows, start.after):
-            n_rows += rows.batch.num_rows
-            yield rows
-        for reason, count in sorted(left_out.items()):
-            rows_said = "1 row" if count == 1 else f"{count:,} rows"
-            say(f"{reason} in {rows_said}: the value is left out there, the exchange is kept")
-        if n_rows == 0 and start.after < 0:
-            raise _nothing_readable(places, quarantine)
+        yield from _batched(stream, options.batch_rows, start.after)
+    return anchors.left_out
 
 
-def _chosen(name: str | None, options: ReadOptions) -> Format | None:
+def chosen_format(name: str | None, options: ReadOptions) -> Format | None:
+    """The format that was named, or is described by a mapping; None where it is to be guessed.
+
+    Raises: InputError where there is none of this name, or format and mapping do not go together.
+    """
     if options.mapping is not None:
         from stillwatch.sources.mapping import load_mapping
 
@@ -173,7 +207,7 @@ def _read_place(
     quarantine: Quarantine,
     say: Callable[[str], None],
     joins: dict[str, Join],
-    begin: Point | None,
+    span: tuple[Point | None, int | None],
     events: EventFiles,
 ) -> Iterator[tuple[int, Part]]:
     def settle(chosen: Format, guessed: bool) -> None:
@@ -184,7 +218,7 @@ def _read_place(
     if events.holds(place):
         yield from ((number, part) for part in events.read_rest(place, quarantine, say, settle, joins))
         return
-    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins, begin=begin)
+    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins, begin=span[0], end=span[1])
     if place.kind == "postgres":
         parts: Iterable[Part] = read_postgres(reader)
         yield from ((number, part) for part in parts)
@@ -323,7 +357,8 @@ def _joined(held: list[Rows]) -> Rows:
     return Rows(batch, positions, held[0].sources, kinds, held[-1].anchor)
 
 
-def _nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
+def nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
+    """What to raise where no place held an exchange that can be read."""
     source = places[0].name if len(places) == 1 else None
     reasons = quarantine.by_reason()
     if not reasons:

@@ -72,6 +72,7 @@ class Reader:
     settle: told the format, and whether it was guessed.  joins: what the run's joined formats remember, by name.
     notes: sentences about the place, each with the number of records that it holds for; `finish` says them.
     begin: a point that a part of this place had in an earlier run: the parts from there on are wanted.
+    end: of a Parquet file, the row behind which no row group that is wanted begins.
     gather: takes the rows of a joined format in place of parts.
     """
 
@@ -85,6 +86,7 @@ class Reader:
     notes: Counter[str] = field(default_factory=Counter)
     n_without: int = 0
     begin: Point | None = None
+    end: int | None = None
     gather: Callable[[Held], None] | None = None
 
     def finish(self) -> None:

@@ -62,6 +62,8 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
         begin = 1 if reader.begin is None else reader.begin.line
         for group in range(parquet.metadata.num_row_groups):
             row, end = first, first + parquet.metadata.row_group(group).num_rows
+            if reader.end is not None and first > reader.end:
+                return
             if end <= begin:
                 first = end
                 continue
