@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from stillwatch.benchmark.measured import Measured
 
-Name = Literal["sketch", "reading", "grouping", "scan", "store", "range"]
-NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "scan", "store", "range")
+Name = Literal["sketch", "reading", "grouping", "networks", "scan", "store", "range"]
+NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "networks", "scan", "store", "range")
 
 WORLD_SCALE = 0.2
 """Of the demo's world, which is read and scanned, at scale 1."""
@@ -34,8 +34,9 @@ def bench(
     ----------
     measurements
         What to measure: `sketch` (fingerprints of prompts, their error first), `reading` (a log, beside DuckDB),
-        `grouping` (prompts by mould, purity first), `scan` (every step of a small world), `store` (the same world day
-        by day), `range` (how fast worlds are written, and in what memory); all where none is named.
+        `grouping` (prompts by mould, purity first), `networks` (planted groups, at three sizes), `scan` (every step of
+        a small world, from NDJSON and from Parquet, beside DuckDB's pass over the same), `store` (the same world day by
+        day), `range` (how fast worlds are written, and in what memory); all where none is named.
     corpus
         A folder of Parquet files with prompts of yours to sketch, in place of the range's.
     scale
@@ -71,6 +72,7 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
     """The measurements, one after the other."""
     from stillwatch.benchmark.day_by_day import measure_days
     from stillwatch.benchmark.grouping import measure_grouping
+    from stillwatch.benchmark.linking import measure_networks
     from stillwatch.benchmark.ranging import measure_range
     from stillwatch.benchmark.reading import measure_reading
     from stillwatch.benchmark.scanning import measure_scan
@@ -95,6 +97,8 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
                 yield measure_reading(world / "logs.ndjson")
             elif name == "grouping":
                 yield measure_grouping(scale)
+            elif name == "networks":
+                yield measure_networks(scale)
             elif name == "store":
                 yield measure_days(world, world / "logs.ndjson")
             elif name == "range":

@@ -86,6 +86,53 @@ def score_units(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def count_held(  # type: ignore[no-untyped-def]
+    units,
+    offsets,
+    needed,
+    speaks,
+    cap,
+    unit_offsets,
+    unit_indicators,
+    degree,
+    group,
+    family_of_group,
+    log_values,
+    n_units,
+    out,
+):
+    """How many members of each group have evidence of two families, `speaks` bits each, that comes to what is needed.
+
+    Group g's members are units[offsets[g]:offsets[g + 1]].   Shapes: needed (n_groups,) bits; out (n_groups,) int64.
+    """
+    counts, lifts = np.zeros(degree.shape[0], np.int32), np.zeros(degree.shape[0], np.float32)
+    largest = 0
+    for g in range(offsets.shape[0] - 1):
+        total = 0
+        for row in range(offsets[g], offsets[g + 1]):
+            total += unit_offsets[units[row] + 1] - unit_offsets[units[row]]
+        largest = max(largest, total)
+    touched = np.empty(largest + 1, np.int32)
+    best, top = np.zeros(log_values.shape[1]), np.zeros(4)
+    for g in range(offsets.shape[0] - 1):
+        members = units[offsets[g] : offsets[g + 1]]
+        n = count_members(members, unit_offsets, unit_indicators, counts, touched)
+        fill_inside(touched, n, counts, degree, members.shape[0], n_units, lifts)
+        for m in range(members.shape[0]):
+            best_of_unit(members[m], unit_offsets, unit_indicators, group, log_values, lifts, best)
+            top[:] = 0.0
+            for k in range(best.shape[0]):
+                top[family_of_group[k]] = max(top[family_of_group[k]], min(best[k], cap))
+            families = 0
+            for f in range(4):
+                if top[f] >= speaks:
+                    families += 1
+            if families >= 2 and top.sum() >= needed[g]:
+                out[g] += 1
+        clear(lifts, touched, n)
+
+
+@njit(cache=True, nogil=True)
 def score_apart(  # type: ignore[no-untyped-def]
     units, offsets, counts, size, unit_offsets, unit_indicators, degree, group, log_values, n_units, own, out
 ):

@@ -20,8 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from stillwatch.links.kinds import FAMILIES, GROUPS
 from stillwatch.links.links import Links
-from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
-from stillwatch.networks.kernels import screen
+from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, Scorer, Units, by_family
+from stillwatch.networks.kernels import count_held, screen
 from stillwatch.networks.split import TIE_BITS, split
 
 MIN_UNITS = 4
@@ -94,7 +94,7 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
     Cost: O(sum over units of links^2) for screening, then a few passes over the links of the members.
     """
     scorer = Scorer.of(links)
-    cores, whole = _cores(links, volume, rng)
+    cores, whole = (_holding(scorer, groups) for groups in _cores(links, volume, rng))
     networks: list[Network] = []
     taken = np.full(links.n_units, -1, np.int64)
     for core in cores:
@@ -119,6 +119,31 @@ def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
     parts = [_held(scorer, part) for network in _merge(scorer, networks) for part in split(scorer, network.members)]
     found = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(parts, links.n_units)]
     return sorted(found, key=lambda n: (-n.total_bits, n.members.tobytes()))
+
+
+def _holding(scorer: Scorer, groups: Sequence[Units]) -> list[Units]:
+    """The groups of which at least half of the members belong to the others; what begins with less falls apart."""
+    links = scorer.links
+    held = np.zeros(len(groups), np.int64)
+    if not groups:
+        return []
+    size = np.array([len(group) for group in groups])
+    count_held(
+        np.concatenate(groups),
+        np.concatenate([[0], np.cumsum(size)]),
+        np.array([_odds(links.n_units, n) for n in size]) + MEMBER_BITS,
+        FAMILY_BITS,
+        MEMBER_CAP_BITS,
+        links.unit_offsets,
+        links.unit_indicators,
+        links.degree(),
+        links.group,
+        FAMILY_OF_GROUP,
+        links.log_values,
+        links.n_units,
+        held,
+    )
+    return [group for group, n in zip(groups, held, strict=True) if 2 * n >= len(group)]
 
 
 def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -> list[Network]:
@@ -201,7 +226,8 @@ def _distinct(parts: Sequence[Units], n_units: int) -> list[Units]:
 
 
 def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[list[Units], list[Units]]:
-    """Sharers of telling indicators that other families tie together, strongest first; and all sharers of each."""
+    """Sharers of telling indicators that other families tie together, strongest first; and, where these are more, all
+    sharers of each."""
     degree = links.degree()
     which = np.flatnonzero((degree >= 3) & (degree <= MAX_SHARE * links.n_units))
     if len(which) == 0:
@@ -239,7 +265,8 @@ def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator
         core = members[scores.sum(axis=1) >= MIN_COVER_BITS]
         if len(core) >= 3:
             cores.setdefault(core.tobytes(), core)
-            whole.setdefault(members.tobytes(), members)
+            if len(core) < len(members):
+                whole.setdefault(members.tobytes(), members)
     return list(cores.values()), list(whole.values())
 
 
@@ -370,12 +397,16 @@ def _grown(scorer: Scorer, network: Network, core: Units) -> Network | None:
 
 
 def _neighbours(scorer: Scorer, members: Units) -> Units:
-    """The members, and every unit that shows an indicator which is telling of them."""
+    """The members, and every unit that shows an indicator which is telling of them.
+
+    Telling: four times as frequent among them as elsewhere, and enough that four families of it outweigh the odds.
+    """
     links = scorer.links
     shared, inside, degree = scorer.shared(members)
-    share_in = inside / len(members)
-    share_out = (degree - inside + 1) / (links.n_units - len(members) + 1)
-    telling = shared[share_in >= 4.0 * share_out]
+    elsewhere = (degree - inside + 1) / (links.n_units - len(members) + 1)
+    lift = np.log2((inside + elsewhere) / ((len(members) + 1) * elsewhere))
+    least = (_odds(links.n_units, len(members)) + MEMBER_BITS) / len(FAMILIES)
+    telling = shared[(inside >= 4.0 * elsewhere * len(members)) & (lift >= least)]
     return np.union1d(members, scorer.sharers(telling)) if len(telling) else np.zeros(0, np.int32)
 
 

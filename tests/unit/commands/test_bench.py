@@ -45,6 +45,16 @@ def test_reading_and_grouping(capsys: pytest.CaptureFixture[str]) -> None:
     assert (ours["completeness"] or 0) > (found["grouping"]["sketch buckets"]["completeness"] or 0)
 
 
+def test_networks_are_measured_against_what_was_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three sizes of links, each with the share of planted accounts that was found, and that was right."""
+    found = _measured(capsys, "networks")["networks"]
+    assert [row["links"] for row in found.values()] == sorted(row["links"] or 0 for row in found.values())
+    assert len(found) == 3
+    for row in found.values():
+        assert 0 <= (row["recall"] or 0) <= 1
+        assert (row["times"] or 0) > 0
+
+
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that is not there is named, with how to get it, and nothing of it is shown."""
     monkeypatch.setattr(measured.importlib.util, "find_spec", lambda name: None)
@@ -75,9 +85,12 @@ def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     """Every step of a scan has seconds and a peak of memory, and the whole is their sum."""
     assert run(["bench", "scan", "--scale", "0.2", "--quiet", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["measured"][0]["rows"]
-    steps, whole = rows[:-2], rows[-2]
+    steps = [row for row in rows if "DuckDB" not in row["method"] and "the whole" not in row["method"]]
+    (whole,) = (row for row in rows if row["method"] == "the whole scan, NDJSON in")
+    (table,) = (row for row in rows if row["method"] == "the whole scan, Parquet in")
     assert {"reading, fingerprinting", "templates", "campaigns"} <= {row["method"] for row in steps}
     assert whole["seconds"] == pytest.approx(sum(row["seconds"] for row in steps))
+    assert 0 < table["seconds"] < table["times"]
     assert all(0 < row["peak_memory_mb"] <= whole["peak_memory_mb"] for row in steps)
 
 

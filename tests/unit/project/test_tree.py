@@ -21,7 +21,7 @@ STEPS = [
 BESIDE = {
     "traffic_range": {"sources"},
     "evaluate": {"sources", "campaigns", "report", "scan", "traffic_range"},
-    "benchmark": {"sources", "fingerprint", "templates", "scan", "traffic_range", "evaluate"},
+    "benchmark": {"sources", "fingerprint", "templates", "links", "networks", "scan", "traffic_range", "evaluate"},
 }
 """What measures detection is no part of it: it reads the same tables, and no step knows it. What measures the whole
 stands above all of them."""
