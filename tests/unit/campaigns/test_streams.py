@@ -141,3 +141,20 @@ def test_many_small_moulds_of_one_driver_stay_one_stream(seed: int) -> None:
     """The same hands in the same spells are one driver, however many moulds it has."""
     cells, streams = split(customers(np.random.default_rng(seed), each=60, one_driver=True))
     assert moulds(cells, streams) == [{10 + number for number in range(12)}]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_one_queue_is_a_part_only_where_the_rest_has_other_hours(own: bool) -> None:
+    """Three moulds with everybody's days and nights are a part each, and one part where the rest is busy elsewhere."""
+    rng = np.random.default_rng(6)
+    traffic = world(rng)
+    day = np.resize([0.5, 1.5, 1.5, 0.5], SPELLS)
+    for number in range(3):
+        at = spells(rng, day, 600)
+        traffic.add(rng.choice(MEMBERS, 600), at, template=10 + number, max_tokens=500)
+    rest = np.resize([1.0, 0.0, 0.2, 2.0], SPELLS) if own else day
+    traffic.add(rng.choice(MEMBERS, 3000), spells(rng, rest, 3000), markers=QUESTION)
+    cells, streams = split(traffic)
+    (stream,) = (one for one in streams if 10 in cells.key_hash[one.keys])
+    assert sorted(cells.key_hash[stream.keys].tolist()) == [10, 11, 12]
+    assert len(np.unique(stream.parts)) == (1 if own else 3)

@@ -152,3 +152,22 @@ def test_who_does_not_belong_to_a_part_is_dropped_from_it(seed: int) -> None:
         best = max(found, key=lambda network: len(np.intersect1d(network.members, units)))
         assert best.members.tolist() == units.tolist()
     assert not any(np.isin(hangers, network.members).any() for network in found if network.size > 10)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_party_that_only_its_own_cards_and_work_tie_is_left_out(seed: int) -> None:
+    """Four who pay with one card and go on with each other's work use a tool that a group and many use: none of it."""
+    made = Made(seed)
+    units, party = campaign(made, 120, mould=MOULD, accounts_a_card=4, exits=12), made.take(4)
+    made.add(np.concatenate([units, party, made.take(200)]), "tools", TOOL)
+    made.add(party, "payment", 930_000)
+    for number in range(3):
+        made.add(party, "handoff", 940_000 + number)
+    scorer = Scorer.of(made.links())
+    glued = refine(scorer, np.union1d(units, party).astype(np.int32))
+    assert glued is not None
+    assert np.isin(party, glued.members).all()
+    held = [one for one in made.find() if np.isin(units, one.members).mean() > 0.5]
+    assert len(held) == 1
+    assert np.isin(units, held[0].members).all()
+    assert not np.isin(party, held[0].members).any()
