@@ -56,11 +56,19 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def _tables(folder: Path, *, n_files: int = 3, group: int = 500) -> list[str]:
-    """The small world as Parquet files of several row groups; the second begins with exchanges of the first."""
+    """The small world as Parquet files of several row groups; the second begins with exchanges of the first.
+
+    It has conversations of every length, handed on from account to account, blocks that are replayed, and sessions.
+    """
     folder.mkdir()
     rows = _rows()
-    for row in rows:
+    for number, row in enumerate(rows):
         row["requested_at"] = datetime.fromisoformat(row["requested_at"])
+        turns = number % 6
+        row |= {"turns": turns, "asn": number % 7, "tools": ["search", "run"][: number % 3]}
+        row |= {"message_digests": [f"{number // 12}-{i}" for i in range(turns)] or None}
+        row |= {"reasoning_in": [f"b{number - 40}"] if number % 5 == 0 else [], "session_id": f"t{number // 9}"}
+        row |= {"reasoning_out": [f"b{number}"] if number % 3 == 0 else None}
     size = -(-len(rows) // n_files)
     for number in range(n_files):
         some = rows[max(0, number * size - 40) : (number + 1) * size]

@@ -7,28 +7,57 @@ where Spark looks for it: `spark-defaults.conf`, or PYSPARK_SUBMIT_ARGS.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from stillwatch.engine.dialect import for_spark
+from stillwatch.engine.parts import write_table
 from stillwatch.errors import InputError
 
 _TASK, _RESULT = "task", "result"
 
 
+class _Asked:
+    """A query that Spark works out when its rows are wanted."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def to_arrow_table(self) -> pa.Table:
+        """The rows, in the query's order."""
+        return self._frame.toArrow()
+
+
 class Cluster:
-    """A Spark session. session: Spark's own, for the tables that only it can read."""
+    """A Spark session: `queries.Queries`, and a way to deal out work of our own.
 
-    def __init__(self, session: Any) -> None:
+    session: Spark's own.  folder: storage that the workers share, for the tables that are registered.
+    """
+
+    def __init__(self, session: Any, folder: Path) -> None:
         self.session = session
+        self._folder = folder.absolute()
 
-    @property
-    def slots(self) -> int:
-        """Tasks that run at a time, as far as the workers have come by now."""
-        return int(self.session.sparkContext.defaultParallelism)
+    def sql(self, query: str) -> _Asked:
+        """Rows of a query in DuckDB's words."""
+        return _Asked(self.session.sql(for_spark(query)))
+
+    def execute(self, query: str) -> None:
+        """Do what returns no rows."""
+        self.session.sql(for_spark(query))
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Let queries know a table by a name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{name}.parquet"
+        write_table(table, path)
+        self.session.read.parquet(str(path)).createOrReplaceTempView(name)
 
     def map(self, work: Callable[[int], bytes], n_tasks: int) -> list[bytes]:
         """What `work` makes of each task's number, in the order of the numbers; each is one task of Spark's.
@@ -56,8 +85,10 @@ def _each(work: Callable[[int], bytes]) -> Callable[[Iterator[pa.RecordBatch]], 
 
 
 @contextmanager
-def cluster(master: str | None) -> Iterator[Cluster]:
+def cluster(master: str | None, work: Path) -> Iterator[Cluster]:
     """A session on a cluster, stopped afterwards. master: its address; what Spark is configured for where None.
+
+    work: a folder on storage that the workers share.
 
     Raises: InputError where pyspark or Java is not installed, or the cluster does not answer.
     """
@@ -83,6 +114,7 @@ def cluster(master: str | None) -> Iterator[Cluster]:
             hint="Java 17 has to be there, and the address be that of a running cluster: spark://HOST:7077",
         ) from None
     try:
-        yield Cluster(session)
+        yield Cluster(session, work / "spark")
     finally:
         session.stop()
+        shutil.rmtree(work / "spark", ignore_errors=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillwatch.engine.queries import Queries
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS, Kind
 from stillwatch.links.rhythm import BIN_SECONDS, rhythm_bands
 from stillwatch.profiles.index import AccountIndex, Ints
@@ -62,16 +62,17 @@ class Links:
 
 
 _TRIM = """
-select unit, value, n from (
-    select *, count(*) over (partition by value) as sharers from (
-        select unit, value, n from ({sql})
-        qualify row_number() over (partition by unit order by n desc, value) <= {most}
-    )
-) where sharers >= 2 order by value, unit
+with shown as (
+    select unit, value, n from (
+        select unit, value, n, row_number() over (partition by unit order by n desc, value) as place from ({sql})
+    ) where place <= {most}
+)
+select unit, value, n from shown semi join (select value from shown group by value having count(*) >= 2) using (value)
+order by value, unit
 """
 
 
-def make_links(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Links:
+def make_links(connection: Queries, index: AccountIndex) -> Links:
     """Links of every kind that the traffic supports.
 
     The connection holds the views `exchanges` (fingerprints and unit), `exchange_template`, `template`, `registry`.
@@ -122,12 +123,12 @@ def assemble(unit: Ints, kind: Ints, value: Ints, n: Ints, n_units: int) -> Link
     )
 
 
-def _shared(connection: duckdb.DuckDBPyConnection, kind: Kind) -> tuple[Ints, Ints, Ints]:
+def _shared(connection: Queries, kind: Kind) -> tuple[Ints, Ints, Ints]:
     table = connection.sql(_TRIM.format(sql=kind.sql, most=MAX_VALUES)).to_arrow_table()
     return _ints(table, "unit"), _ints(table, "value"), _ints(table, "n")
 
 
-def _rhythm(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> tuple[Ints, Ints, Ints]:
+def _rhythm(connection: Queries, index: AccountIndex) -> tuple[Ints, Ints, Ints]:
     table = connection.sql(
         f"""
         with b as (select unit, epoch_us(requested_at) // {BIN_SECONDS * 1_000_000} as bin from exchanges),

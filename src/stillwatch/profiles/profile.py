@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from stillwatch import schema
 from stillwatch.engine.parts import read_parts
+from stillwatch.engine.queries import Queries
 from stillwatch.profiles.index import AccountIndex, Ints
 from stillwatch.profiles.kernels import add_hours, add_markers, add_projections
 from stillwatch.sources.address_lists import HIDING, KINDS
@@ -101,7 +101,7 @@ from fingerprint group by account order by account
 """
 
 
-def make_profiles(connection: duckdb.DuckDBPyConnection, fingerprints: Path, index: AccountIndex) -> Profiles:
+def make_profiles(connection: Queries, fingerprints: Path, index: AccountIndex) -> Profiles:
     """Profiles of all accounts of the view `fingerprint`, whose parts lie in a folder."""
     table = connection.sql(_SUMS).to_arrow_table()
     columns: dict[str, Ints] = {

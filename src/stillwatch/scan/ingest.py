@@ -89,7 +89,7 @@ def ingest(
         with Gathering(work, exemplars=options.exemplars, threads=options.threads) as gathered:
             if options.engine == "spark":
                 gathered.begin(resumable=False)
-                with cluster(options.master) as workers:
+                with cluster(options.master, work) as workers:
                     gather(workers, logs, gathered, registry, options, quarantine, say)
                 progress(gathered.n_rows)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,8 @@ from stillwatch.campaigns.verdicts import Thresholds, concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
+from stillwatch.engine.queries import Queries
+from stillwatch.engine.spark import cluster
 from stillwatch.errors import NoExchange, OutputError
 from stillwatch.fingerprint.names import read_names
 from stillwatch.links.links import make_links
@@ -136,10 +139,15 @@ def detect(
         find_templates(
             work / "fingerprint", work / "templates", memory_mb=options.memory_mb // 2, threads=options.threads
         )
-    with database(work, memory_mb=options.memory_mb, threads=options.threads) as connection:
-        index = open_views(connection, work, registry, read_names(work / "names", "account"))
+    with database(work, memory_mb=options.memory_mb, threads=options.threads) as connection, ExitStack() as workers:
+        names = read_names(work / "names", "account")
+        index = open_views(connection, work, registry, names)
+        counting: Queries = connection
+        if options.engine == "spark":
+            counting = workers.enter_context(cluster(options.master, work))
+            open_views(counting, work, registry, names)
         with progress.step("profiles"):
-            profiles = make_profiles(connection, work / "fingerprint", index)
+            profiles = make_profiles(counting, work / "fingerprint", index)
         volume = np.bincount(index.unit, profiles.n, index.n_units).astype(np.int64)
         with progress.step("links"):
             rulings = read_rulings(
@@ -151,7 +159,8 @@ def detect(
                 int(profiles.last_at.max()),
                 options.read.pseudonymise,
             )
-            links = make_links(connection, index)
+            links = make_links(counting, index)
+            workers.close()
         with progress.step("networks"):
             networks = find_networks(links, volume, rng)
         with progress.step("campaigns"):

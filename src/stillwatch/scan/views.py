@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.engine.queries import Queries
 from stillwatch.fingerprint.addresses import ip_prefix
 from stillwatch.fingerprint.hashing import hash_strings
 from stillwatch.links.addresses import shared_prefix
@@ -19,9 +19,7 @@ _REGISTRY_HASHES = ("unit", "account", "payment", "email", "signup_prefix", "sig
 _REGISTRY_TEXTS = ("payment_id", "email_domain", "signup_ip")
 
 
-def open_views(
-    connection: duckdb.DuckDBPyConnection, work: Path, registry: pa.Table | None, names: pa.Table
-) -> AccountIndex:
+def open_views(connection: Queries, work: Path, registry: pa.Table | None, names: pa.Table) -> AccountIndex:
     """Make the views `fingerprint`, `exchanges`, `template`, `exchange_template`, `exchange_ids` and `registry`.
 
     names: account hash and account id, sorted by hash.  Returns who is who.
@@ -32,7 +30,7 @@ def open_views(
         "template": "templates/template.parquet",
         "exchange_template": "templates/exchange_template.parquet",
     }.items():
-        path = str(work / files).replace("'", "''")
+        path = str(work.absolute() / files).replace("'", "''")
         connection.execute(f"create view {view} as select * from read_parquet('{path}')")
     hashes = names["hash"].to_numpy().astype(np.int64)
     by_org = connection.sql(
