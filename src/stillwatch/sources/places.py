@@ -207,6 +207,14 @@ def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
             folders[:] = []
             continue
         seen.add(real)
+        if "_delta_log" in folders or any(name.endswith(".metadata.json") for name in files):
+            # Its files are not all part of it: some were deleted, and lie there still.
+            what = "a Delta" if "_delta_log" in folders else "an Iceberg"
+            raise InputError(
+                f"is {what} table, which is not read by its files",
+                source=str(here),
+                hint="write it as Parquet first, by delta-spark or iceberg-spark-runtime: only they know what is in it",
+            )
         is_world = "world.json" in files
         if "scan.json" in files or "stillwatch-store.json" in files:
             say(f"{here}: a scan's output, left aside" if "scan.json" in files else f"{here}: a store, left aside")
