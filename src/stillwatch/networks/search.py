@@ -149,7 +149,7 @@ def _holding(scorer: Scorer, groups: Sequence[Units]) -> list[Units]:
 def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -> list[Network]:
     """The networks, and those that only stand as a whole, in place of what was found of these.
 
-    whole: all sharers of each telling indicator; those that lie mostly in a network as large as they are stand already.
+    whole: all sharers of each telling indicator; those stand already of whom nearly all are in one network as large.
     Where little else is shared, a part of a group falls apart that stands as a whole, since what it has in common with
     the rest of the group counts as common among strangers.
     """
@@ -162,7 +162,7 @@ def _gathered(scorer: Scorer, networks: list[Network], whole: Sequence[Units]) -
         near = [networks[at].members for at in np.flatnonzero(mine >= GROWS_BY * size)]
         inside = np.isin(sharers, np.concatenate(near)).sum() if near else 0
         stands = mine[size >= len(sharers)].max(initial=0)
-        if 2 * max(inside, stands) >= len(sharers):
+        if 2 * inside >= len(sharers) or stands >= STAYS * len(sharers):
             continue
         for seed in [np.unique(np.concatenate([sharers, *near])), sharers] if near else [sharers]:
             if not _stands(scorer, seed):
