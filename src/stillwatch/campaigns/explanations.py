@@ -136,7 +136,8 @@ like: how much he asks is no evidence against that, only what."""
 
 ASSUMED_BITS = 4.0
 """One in sixteen. Of proxies so many are assumed to keep a customer's moulds to half of the accounts that mixing would
-use, or fewer."""
+use, or fewer; and of a proxy's customers so many to have a program that grades or explains for its own users, and asks
+for what makes training data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,9 @@ def weigh_explanations(
             apart = ASSUMED_BITS * (1.0 - place.overlap / OVERLAP_SHARE)
             margin += apart
             against.append((apart, f"{place.overlap:.1%} of its accounts' prompts were sent by another of them too"))
+        if honest.mixed and place.minor:
+            margin -= ASSUMED_BITS
+            said.insert(0, _ONE_THING)
         if honest.mixed and place.spread <= KEPT_TO:
             margin += ASSUMED_BITS
             said_of = f"its moulds keep to {place.spread:.0%} of the accounts that mixing them with the rest would use"
@@ -224,6 +228,9 @@ _RARE = {
     "people": "of honest accounts by themselves, only one in {bits:,.0f} collects as much, of such a kind, as each of "
     "its accounts",
 }
+_ONE_THING = (
+    "it looks just as one customer of many does, and of these one in sixteen is assumed to ask for such answers"
+)
 _COMMON = {
     "applications": "applications that one honest account runs collect as much, and of such a kind",
     "customers": "applications that one honest account runs ask for such a kind of answers",

@@ -170,14 +170,17 @@ def test_an_application_is_told_from_people() -> None:
 
 
 def test_a_customer_of_a_proxy_is_told_by_where_he_stands() -> None:
-    """One of many customers, mixed over all accounts, is judged by what he asks; one kept to few accounts is none."""
+    """One of many customers, mixed over all accounts, is judged by what he asks, and one in 16 asks for just that.
+
+    One kept to few accounts is no customer.
+    """
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
     bits = {"applications": 6.0, "customers": 1.5, "people": 0.0}
 
     def margin(place: Place) -> float:
         return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, place)}["customer of a proxy"]
 
-    assert margin(Place(of_accounts=0.05, of_network=0.04, spread=0.95)) == 1.5
+    assert margin(Place(of_accounts=0.05, of_network=0.04, spread=0.95)) == 1.5 - 4.0
     assert margin(Place(of_accounts=0.5, of_network=0.4, spread=0.95)) == 6.0
     assert margin(Place(of_accounts=0.3, of_network=0.04, spread=0.3)) == 6.0 + 4.0
 
