@@ -7,12 +7,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BENCH := .venv-bench
 PIP_BENCH := $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check fast slow format bench lock clean setup setup-dev debian
+.PHONY: demo test check fast slow format bench lock clean setup setup-dev debian spark
 
 demo: setup ## a small world, scanned: demo/report.html
 	$(BIN)/stillwatch demo --out demo
 
-test: setup-dev debian ## everything that is tested
+test: setup-dev debian spark ## everything that is tested
 	$(BIN)/python -m pytest -n 2 -rs
 
 check: setup-dev lint ## format, lint, types, fast tests
@@ -65,7 +65,15 @@ $(BENCH)/.stamp: locks/bench.txt locks/bench-build.txt pyproject.toml | $(BIN)/p
 	@touch $@
 
 debian: ## what some tests need from Debian; where it cannot be had they are skipped, and say so
-	@sh tools/debian.sh postgresql chromium || true
+	@sh tools/debian.sh postgresql chromium default-jre-headless || true
+
+spark: setup-dev ## the cluster engine for its tests; where it cannot be had they are skipped, and say so
+	@$(MAKE) --no-print-directory $(STAMP)-spark || echo "Spark could not be installed: its tests are skipped" >&2
+
+# It comes as source only; what builds it is in the development set.
+$(STAMP)-spark: locks/spark.txt $(STAMP)-dev
+	$(PIP) install --require-hashes --no-build-isolation -r locks/spark.txt
+	@touch $@
 
 lock: setup-dev ## new versions within the ranges of pyproject.toml
 	sh tools/lock.sh

@@ -19,7 +19,7 @@ def lacking() -> tuple[str, str] | None:
         import pyspark  # noqa: F401
     except ImportError:
         return "PySpark", "pip install 'stillwatch[spark]'"
-    return None if shutil.which("java") else ("Java", "apt-get install openjdk-17-jre-headless")
+    return None if shutil.which("java") else ("Java", "apt-get install default-jre-headless")
 
 
 class SparkCluster:
