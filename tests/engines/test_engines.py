@@ -31,7 +31,7 @@ NOW = ("run.json", "report.html")
 
 def _scan(out: Path, logs: list[str], *more: str, environment: dict[str, str] | None = None) -> Path:
     command = [sys.executable, "-m", "stillwatch", "scan", *logs, "--out", str(out), *more]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     return out
 
