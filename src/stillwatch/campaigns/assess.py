@@ -9,8 +9,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
-from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.calibration import rank_bits_in, rank_bits_of_all
+from stillwatch.campaigns.cells import Cells, CellsOfUnits
 from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
 from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
@@ -24,7 +24,7 @@ from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
 from stillwatch.networks.search import Network
 from stillwatch.networks.split import parts_without
-from stillwatch.profiles.index import Ints
+from stillwatch.profiles.index import Ints, rows_of
 
 MIN_CAMPAIGN_EXCHANGES = 1000
 """Fewer answers are no training set; they are not put to the test, and spend nothing of the promise."""
@@ -109,18 +109,20 @@ class Assessment:
 class Bench:
     """What every subject is weighed with: the traffic, and the honest groups that it is compared with.
 
-    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.
-    dealings: of each network.
+    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account; by_unit (n_accounts,) the
+    accounts in the order of their units.   dealings: of each network.
     """
 
     connection: duckdb.DuckDBPyConnection
     cells: Cells
+    of_units: CellsOfUnits
     links: Links
     scorer: Scorer
     volume: npt.NDArray[np.int64]
     faces: Faces
     places: Places
     account_unit: Ints
+    by_unit: Ints
     rng: np.random.Generator
     references: Measures
     singles: Measures
@@ -131,12 +133,12 @@ class Bench:
         """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
         cells = self.cells
         groups = [
-            np.flatnonzero(np.isin(cells.unit, network.members)) if stream is None else stream.cells
-            for _, network, stream in plan
+            self.of_units.rows(network.members) if stream is None else stream.cells for _, network, stream in plan
         ]
         candidates = measure(self.connection, cells, groups)
         coordination, extraction = _scores(candidates, self.references, self.singles)
         made_by = _made_by(candidates, self.singles, self.moulds)
+        sorted_unit = self.account_unit[self.by_unit]
         subjects = []
         for row, (number, network, stream) in enumerate(plan):
             units = np.unique(cells.unit[groups[row]]).astype(np.int32)
@@ -144,13 +146,14 @@ class Bench:
             # What cannot be a finding by itself is weighed roughly; what it is joined to is weighed anew.
             exact = stream is None or n_exchanges >= MIN_CAMPAIGN_EXCHANGES
             sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng, exact=exact)
-            accounts = np.flatnonzero(np.isin(self.account_unit, units))
+            accounts = np.sort(self.by_unit[rows_of(sorted_unit, units)])
             parts = parts_without(self.scorer, units, "text")[np.searchsorted(units, self.account_unit[accounts])]
             hidden, concealed = concealment(self.faces, accounts, parts)
             measured = [piece for score in (*coordination, extraction) for piece in score.pieces(row)]
             placed = counted_once([*measured, *scatter(self.places, accounts)])
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
-            place = _place(cells, network.members, groups[row], stream, candidates, row, self.dealings[number])
+            dealt = self.dealings[number]
+            place = _place(cells, self.of_units, network.members, groups[row], stream, candidates, row, dealt)
             subjects.append(
                 Assessed(
                     network_number=number,
@@ -191,6 +194,7 @@ def assess(
     that were confirmed in earlier scans: no honest sample.
     """
     scorer = Scorer.of(links)
+    of_units = CellsOfUnits.of(cells)
     declared = np.bincount(account_unit, minlength=links.n_units) > 1
     split = split_streams(connection, cells, scorer, [network.members for network in networks], declared)
     suspects = _suspects(cells, networks, split)
@@ -203,12 +207,14 @@ def assess(
     bench = Bench(
         connection=connection,
         cells=cells,
+        of_units=of_units,
         links=links,
         scorer=scorer,
         volume=volume,
         faces=faces,
         places=places,
         account_unit=account_unit,
+        by_unit=np.argsort(account_unit, kind="stable"),
         rng=rng,
         references=chosen(measured, of == 0),
         singles=chosen(measured, of == 1),
@@ -224,6 +230,7 @@ def assess(
 
 def _place(
     cells: Cells,
+    of_units: CellsOfUnits,
     members: npt.NDArray[np.int32],
     rows: Ints,
     stream: Stream | None,
@@ -232,12 +239,12 @@ def _place(
     dealt: Dealing,
 ) -> Place:
     """Where some cells stand in their network. Shapes: rows (k,) of `cells`; row: theirs in the measures."""
-    within = np.isin(cells.unit, members)
+    within = float(of_units.n[members].sum())
     n = float(cells.n[rows].sum())
     units = np.unique(cells.unit[rows])
     return Place(
-        of_accounts=n / float(cells.n[np.isin(cells.unit, units)].sum()),
-        of_network=(n if stream is None else _largest_part(cells, rows, stream)) / float(cells.n[within].sum()),
+        of_accounts=n / float(of_units.n[units].sum()),
+        of_network=(n if stream is None else _largest_part(cells, rows, stream)) / within,
         spread=dealt.of(np.unique(cells.key[rows])),
         outside=float(measures.outside[row]),
         overlap=float(measures.overlap[row]),
@@ -246,9 +253,8 @@ def _place(
 
 def _largest_part(cells: Cells, rows: Ints, stream: Stream) -> float:
     """Exchanges of the largest of a stream's parts. Shapes: rows (k,) of `cells`."""
-    part = np.full(cells.n_keys, -1, np.int64)
-    part[stream.keys] = np.unique(stream.parts, return_inverse=True)[1]
-    return float(np.bincount(part[cells.key[rows]], cells.n[rows]).max())
+    part = np.unique(stream.parts, return_inverse=True)[1]
+    return float(np.bincount(part[np.searchsorted(stream.keys, cells.key[rows])], cells.n[rows]).max())
 
 
 def _suspects(cells: Cells, networks: Sequence[Network], split: Sequence[Sequence[Stream]]) -> npt.NDArray[np.int64]:
@@ -313,18 +319,20 @@ def _moulds(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
 class _Score:
     """Evidence on candidates and null, as surprise in bits: calibrated within its groups, then over all of them.
 
-    Shapes: raw (n_evidence, n_candidates); null (n_evidence, n_null); numbers as raw: what was seen; usual
-    (n_evidence,).  group: of each evidence; those of one group are one fact seen many times, and together weigh as much
-    as another group.  weights: of groups that weigh otherwise.
+    Shapes: raw (n_evidence, n_candidates); numbers as raw: what was seen; usual (n_evidence,).
+    group: of each evidence; those of one group are one fact seen many times, and together weigh as much as another
+    group.  weights: of groups that weigh otherwise.
+    sums: surprise of each group in the null, sorted.  totals (n_null,): of all groups together, weighed, sorted.
     """
 
     evidence: list[MeasuredEvidence]
     group: list[str]
     raw: Floats
-    null: Floats
     numbers: Floats
     usual: Floats
     weights: Mapping[str, float]
+    sums: dict[str, Floats]
+    totals: Floats
 
     @classmethod
     def of(
@@ -338,39 +346,42 @@ class _Score:
         """The score of some evidence that is to be calibrated together."""
         samples = [one.number(null, null) for one in evidence]
         numbers = [one.number(candidates, null) for one in evidence]
+        surprise = np.stack([_surprise(s, s, one.high) for s, one in zip(samples, evidence, strict=True)])
+        totals = np.zeros(surprise.shape[1])
+        of_group: dict[str, Floats] = {}
+        for name in dict.fromkeys(group):
+            sums = surprise[[at for at, of in enumerate(group) if of == name]].sum(axis=0)
+            totals += weights.get(name, 1.0) * np.where(sums > 0, _surprise(sums, sums, True), 0.0)
+            of_group[name] = np.sort(sums)
         return cls(
             evidence,
             group,
             np.stack([_surprise(n, s, one.high) for n, s, one in zip(numbers, samples, evidence, strict=True)]),
-            np.stack([_surprise(s, s, one.high) for s, one in zip(samples, evidence, strict=True)]),
             np.stack(numbers),
             np.array([np.nanmedian(s) if np.isfinite(s).any() else np.nan for s in samples]),
             weights,
+            of_group,
+            np.sort(totals),
         )
 
     def bits(self, row: int) -> float:
         """Bits of a candidate by all of the evidence."""
-        total, null = self._total(row)
-        return rank_bits(sum(total.values()), null)
+        return rank_bits_in(sum(self._of_groups(row).values()), self.totals)
 
-    def _total(self, row: int) -> tuple[dict[str, float], Floats]:
-        """Surprise of each group, of a candidate; and the sum over groups, of the null's."""
+    def _of_groups(self, row: int) -> dict[str, float]:
+        """Surprise of each group, of a candidate."""
         mine: dict[str, float] = {}
-        null = np.zeros(self.null.shape[1])
-        for group in dict.fromkeys(self.group):
-            rows = [at for at, of in enumerate(self.group) if of == group]
-            sums = self.null[rows].sum(axis=0)
-            one_row = np.array([self.raw[rows, row].sum()])
-            weight = self.weights.get(group, 1.0)
-            mine[group] = weight * float(_surprise(one_row, sums, True)[0]) if one_row[0] > 0 else 0.0
-            null += weight * np.where(sums > 0, _surprise(sums, sums, True), 0.0)
-        return mine, null
+        for group, sums in self.sums.items():
+            found = float(self.raw[[at for at, of in enumerate(self.group) if of == group], row].sum())
+            beyond = max(rank_bits_in(found, sums) - 1.0, 0.0) if found > 0 else 0.0
+            mine[group] = self.weights.get(group, 1.0) * beyond
+        return mine
 
     def pieces(self, row: int) -> list[Evidence]:
         """The bits of a candidate, dealt to groups and to the evidence in them in proportion to its surprise."""
-        groups, null = self._total(row)
+        groups = self._of_groups(row)
         total = sum(groups.values())
-        bits = rank_bits(total, null)
+        bits = rank_bits_in(total, self.totals)
         if total <= 0 or bits <= 0:
             return []
         out = []

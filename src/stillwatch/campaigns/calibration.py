@@ -21,6 +21,11 @@ def rank_bits(value: float, null: Floats, *, high: bool = True) -> float:
     return float(np.log2((len(sample) + 1) / (as_extreme + 1)))
 
 
+def rank_bits_in(value: float, null: Floats) -> float:
+    """`rank_bits` of a number, neither being NaN, against a null that is sorted: for many numbers, one at a time."""
+    return float(np.log2((len(null) + 1) / (len(null) - int(np.searchsorted(null, value)) + 1)))
+
+
 def rank_bits_of_all(values: Floats, null: Floats, *, high: bool = True) -> Floats:
     """`rank_bits` of many values against one null; values that are in the null count themselves."""
     sample = np.sort(null[~np.isnan(null)])

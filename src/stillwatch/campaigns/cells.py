@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.fingerprint.markers import MARKERS
-from stillwatch.profiles.index import Ints
+from stillwatch.profiles.index import Ints, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,28 @@ class Cells:
     def n_keys(self) -> int:
         """Distinct keys."""
         return len(self.key_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class CellsOfUnits:
+    """Where the cells of each unit are, so that a network's are found without looking at everybody's.
+
+    Shapes: unit (n_cells,) sorted; row (n_cells,) of the cells; n (n_units,) exchanges.
+    """
+
+    unit: Ints
+    row: Ints
+    n: Ints
+
+    @classmethod
+    def of(cls, cells: Cells) -> CellsOfUnits:
+        """The index of some cells."""
+        row = np.argsort(cells.unit, kind="stable")
+        return cls(cells.unit[row], row, np.bincount(cells.unit, cells.n).astype(np.int64))
+
+    def rows(self, units: npt.NDArray[np.int32]) -> Ints:
+        """The cells of some units, ascending. Shape: units (k,) distinct."""
+        return np.sort(self.row[rows_of(self.unit, units)])
 
 
 def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import Floats, rank_bits
 from stillwatch.campaigns.finding import Evidence
-from stillwatch.profiles.index import AccountIndex, Ints
+from stillwatch.profiles.index import AccountIndex, Ints, rows_of
 
 PUBLIC_SHARE = 0.002
 """A payment or domain that more than this share of the accounts outside the group has joins nobody: mail providers."""
@@ -55,7 +55,8 @@ def doubt(strangers: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Identities of accounts. Shapes: account, value (n,) int64: account numbers and the number of what each shows.
+    """Identities of accounts. Shapes: account, value (n,) int64: account numbers, sorted, and the number of what each
+    shows.
 
     sharers (n_values,): accounts that show each value.  known (n_accounts,) bool: whether the account shows any.
     null (n,): share of strangers inside declared organisations.
@@ -82,7 +83,7 @@ def read_faces(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Fa
         f"""
         with shown as ({_IDENTITIES})
         select u.code as account, xor(s.value, s.kind) as value from shown s join account_unit u using (account)
-        group by all order by value, account
+        group by all order by account, value
         """
     ).to_arrow_table()
     account, value = table["account"].to_numpy().astype(np.int64), table["value"].to_numpy().astype(np.int64)
@@ -98,7 +99,8 @@ def read_faces(connection: duckdb.DuckDBPyConnection, index: AccountIndex) -> Fa
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """From where accounts send. Shapes: account, prefix (n,) int64 numbers; share (n,) of the account's exchanges.
+    """From where accounts send. Shapes: account, prefix (n,) int64 numbers, sorted by account; share (n,) of the
+    account's exchanges.
 
     null (n,): share of the commonest place of each declared organisation.
     """
@@ -131,11 +133,12 @@ def common_place(places: Places, accounts: Ints) -> tuple[float, int]:
 
     NaN where no address is known; beside it the accounts of which any is.
     """
-    rows = np.flatnonzero(np.isin(places.account, accounts))
+    rows = rows_of(places.account, np.unique(accounts))
     n = len(np.unique(places.account[rows]))
     if n < 2:
         return float("nan"), n
-    return float(np.bincount(places.prefix[rows], places.share[rows]).max() / n), n
+    prefix = np.unique(places.prefix[rows], return_inverse=True)[1]
+    return float(np.bincount(prefix, places.share[rows]).max() / n), n
 
 
 def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:
@@ -147,7 +150,7 @@ def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:
     n = len(accounts)
     if n < 2:
         return float("nan"), n
-    values = faces.value[np.isin(faces.account, accounts)]
+    values = faces.value[rows_of(faces.account, np.unique(accounts))]
     shown, inside = np.unique(values, return_counts=True)
     public = faces.sharers[shown] - inside > max(PUBLIC_LEAST, PUBLIC_SHARE * len(faces.known))
     pairs = inside[~public] * (inside[~public] - 1.0)

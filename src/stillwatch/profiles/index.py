@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,17 @@ class AccountIndex:
     def codes(self, hashes: Ints) -> Ints:
         """Account numbers of account hashes; every hash must be known."""
         return np.searchsorted(self.hashes, hashes)
+
+
+def rows_of(column: npt.NDArray[np.integer[Any]], wanted: npt.NDArray[np.integer[Any]]) -> Ints:
+    """Row numbers of the wanted values in a column that is sorted, value by value.
+
+    Cost: as many searches as values are wanted, whatever the column's length.
+    """
+    low, high = np.searchsorted(column, wanted), np.searchsorted(column, wanted, "right")
+    count = high - low
+    rows: Ints = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+    return rows
 
 
 def index_accounts(
