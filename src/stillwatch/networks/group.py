@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
-from stillwatch.networks.kernels import clear, count_members, fill_lifts, mark_sharers, score_apart, score_units
+from stillwatch.networks.kernels import clear, count_members, fill_lifts, find_belonging, score_apart, score_units
 
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int32]
@@ -31,12 +31,22 @@ class Scorer:
     _counts: npt.NDArray[np.int32]
     _inside: npt.NDArray[np.float32]
     _outside: npt.NDArray[np.float32]
+    _telling: npt.NDArray[np.bool_]
+    _heard: npt.NDArray[np.float32]
 
     @classmethod
     def of(cls, links: Links) -> Scorer:
         """A scorer with fresh scratch space."""
         n = links.n_indicators
-        return cls(links, links.degree(), np.zeros(n, np.int32), np.zeros(n, np.float32), np.zeros(n, np.float32))
+        return cls(
+            links,
+            links.degree(),
+            np.zeros(n, np.int32),
+            np.zeros(n, np.float32),
+            np.zeros(n, np.float32),
+            np.zeros(n, np.bool_),
+            np.zeros((links.n_units, len(FAMILIES)), np.float32),
+        )
 
     def by_group(self, members: Units, units: Units | None = None, *, only: Units | None = None) -> Floats:
         """Bits of each unit (the members themselves by default) for belonging, by group of kinds.
@@ -101,11 +111,39 @@ class Scorer:
         out[order] = bits
         return out
 
-    def sharers(self, indicators: Units) -> Units:
-        """All units that show one of the indicators, sorted."""
-        marked = np.zeros(self.links.n_units, np.bool_)
-        mark_sharers(indicators, self.links.indicator_offsets, self.links.indicator_units, marked)
-        return np.flatnonzero(marked).astype(np.int32)
+    def belonging(self, members: Units, needed: float, speaks: float, common: float, tied_twice: float) -> Units:
+        """Units that belong to a group by evidence of their own, members or not, ascending.
+
+        needed: bits that a unit's families come to together.  speaks: bits of a family that counts as one of two.
+        tied_twice: share of those who reach what is needed from which two families are not asked of the others, as far
+        as these have what a share `common` of them has and, to the same share, hardly anybody else.
+        Shapes: members (n,) sorted.
+        """
+        links = self.links
+        found: Units = find_belonging(
+            members,
+            needed,
+            speaks,
+            common,
+            tied_twice,
+            MEMBER_CAP_BITS,
+            links.unit_offsets,
+            links.unit_indicators,
+            links.indicator_offsets,
+            links.indicator_units,
+            self._degree,
+            links.group,
+            links.family,
+            FAMILY_OF_GROUP,
+            links.log_values,
+            links.n_units,
+            self._counts,
+            self._inside,
+            self._outside,
+            self._telling,
+            self._heard,
+        )
+        return found
 
     def shared(self, members: Units, least: int = 2) -> tuple[Units, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Indicators that at least `least` members show: their numbers, members that show them, all that show them."""

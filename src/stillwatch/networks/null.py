@@ -7,9 +7,6 @@ what dense sharing within one family, selection and chance make of honest traffi
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +15,7 @@ from stillwatch.links.links import Links, assemble
 from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, Units
 from stillwatch.networks.kernels import score_groups
 from stillwatch.networks.search import Network, find_networks
+from stillwatch.networks.threads import in_threads
 
 N_STRATA = 16
 """Strata of like volume that random groups are matched by."""
@@ -25,12 +23,6 @@ N_STRATA = 16
 DECOY_STRATA = 4
 """Strata within which decoys deal out links. In narrower ones a class or a fleet, whose accounts are of like volume,
 would meet itself again."""
-
-THREADS = min(8, os.cpu_count() or 1)
-"""Threads that score random groups, each by itself: their number changes nothing."""
-
-MANY = 100_000
-"""Units to score from which more than one thread is worth its scratch space."""
 
 N_DECOYS = 3
 """Decoys of a scan: they show what chance and selection reach, and cost as much as the network step each."""
@@ -108,9 +100,7 @@ def random_family_bits(
         )
 
     degree = links.degree()
-    bounds = np.linspace(0, n, (THREADS if members.size >= MANY else 1) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(score, bounds[:-1], bounds[1:]))
+    in_threads(score, np.full(n, members.shape[1]))
     return out
 
 

@@ -21,8 +21,9 @@ from scipy.sparse.csgraph import connected_components
 from stillwatch.links.kinds import FAMILIES, GROUPS
 from stillwatch.links.links import Links
 from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, Scorer, Units, by_family
-from stillwatch.networks.kernels import count_held, screen
+from stillwatch.networks.kernels import count_held, cover_groups, screen
 from stillwatch.networks.split import TIE_BITS, split
+from stillwatch.networks.threads import in_threads
 
 MIN_UNITS = 4
 """Fewer accounts are a family or a fail-over pair far oftener than a campaign."""
@@ -62,6 +63,8 @@ JOINS_A_PARTY = [GROUPS.index(name) for name in ("payment", "handoff", "replay")
 """Kinds by which accounts are one party, whatever else they are: who pays, and who goes on with whose work."""
 
 ROUNDS = 6
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +131,30 @@ def _holding(scorer: Scorer, groups: Sequence[Units]) -> list[Units]:
     if not groups:
         return []
     size = np.array([len(group) for group in groups])
-    count_held(
-        np.concatenate(groups),
-        np.concatenate([[0], np.cumsum(size)]),
-        np.array([_odds(links.n_units, n) for n in size]) + MEMBER_BITS,
-        FAMILY_BITS,
-        MEMBER_CAP_BITS,
-        links.unit_offsets,
-        links.unit_indicators,
-        links.degree(),
-        links.group,
-        FAMILY_OF_GROUP,
-        links.log_values,
-        links.n_units,
-        held,
-    )
+    units, offsets = np.concatenate(groups), np.concatenate([[0], np.cumsum(size)])
+    needed = np.array([_odds(links.n_units, n) for n in size]) + MEMBER_BITS
+    degree = links.degree()
+
+    def count(first: int, last: int) -> None:
+        count_held(
+            first,
+            last,
+            units,
+            offsets,
+            needed,
+            FAMILY_BITS,
+            MEMBER_CAP_BITS,
+            links.unit_offsets,
+            links.unit_indicators,
+            degree,
+            links.group,
+            FAMILY_OF_GROUP,
+            links.log_values,
+            links.n_units,
+            held,
+        )
+
+    in_threads(count, size)
     return [group for group, n in zip(groups, held, strict=True) if 2 * n >= len(group)]
 
 
@@ -232,42 +244,59 @@ def _cores(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator
     which = np.flatnonzero((degree >= 3) & (degree <= MAX_SHARE * links.n_units))
     if len(which) == 0:
         return [], []
-    covered, bits = np.zeros(len(which), np.int64), np.zeros(len(which))
-    screen(
-        which,
-        links.indicator_offsets,
-        links.indicator_units,
-        links.unit_offsets,
-        links.unit_indicators,
-        degree,
-        links.group,
-        links.family,
-        FAMILY_OF_GROUP,
-        links.log_values,
-        links.n_units,
-        MIN_COVER_BITS,
-        covered,
-        bits,
-    )
+    covered, bits, _ = _screened(links, which)
     share = covered / degree[which]
     expected = _random_cover(links, volume, rng)
-    floor = np.array([expected[int(np.ceil(np.log2(d)))] for d in degree[which]])
+    floor = np.array(expected)[np.ceil(np.log2(degree[which])).astype(np.int64)]
     telling = np.flatnonzero((covered >= 3) & (share >= np.maximum(MIN_COVER, floor)))
-    order = telling[np.lexsort((which[telling], -bits[telling]))]
-    scorer = Scorer.of(links)
+    telling = telling[np.lexsort((which[telling], -bits[telling]))]
+    order = which[telling]
+    covered, _, tied = _screened(links, order, covered[telling])
     cores: dict[bytes, Units] = {}
     whole: dict[bytes, Units] = {}
-    for at in order:
-        indicator = which[at]
-        members = links.members(indicator)
-        scores = by_family(scorer.by_group(members))
-        scores[:, links.family[indicator]] = 0.0
-        core = members[scores.sum(axis=1) >= MIN_COVER_BITS]
-        if len(core) >= 3:
-            cores.setdefault(core.tobytes(), core)
-            if len(core) < len(members):
-                whole.setdefault(members.tobytes(), members)
+    for indicator, core in zip(order.tolist(), np.split(tied, np.cumsum(covered)[:-1]), strict=True):
+        cores.setdefault(core.tobytes(), core)
+        if len(core) < degree[indicator]:
+            members = links.members(indicator)
+            whole.setdefault(members.tobytes(), members)
     return list(cores.values()), list(whole.values())
+
+
+def _screened(links: Links, which: Ints, covered: Ints | None = None) -> tuple[Ints, Floats, Units]:
+    """How many sharers of each indicator other families tie to the others, and by how many bits together.
+
+    covered: how many are known to be, where the sharers themselves are wanted as well, one indicator's after the other.
+    """
+    degree, n = links.degree(), np.zeros(len(which), np.int64)
+    bits, offsets = np.zeros(len(which)), np.zeros(0, np.int64)
+    if covered is not None:
+        offsets = np.concatenate([[0], np.cumsum(covered)])
+    units = np.zeros(int(offsets[-1]) if len(offsets) else 0, np.int32)
+
+    def look(first: int, last: int) -> None:
+        screen(
+            first,
+            last,
+            which,
+            links.indicator_offsets,
+            links.indicator_units,
+            links.unit_offsets,
+            links.unit_indicators,
+            degree,
+            links.group,
+            links.family,
+            FAMILY_OF_GROUP,
+            links.log_values,
+            links.n_units,
+            MIN_COVER_BITS,
+            n,
+            bits,
+            offsets,
+            units,
+        )
+
+    in_threads(look, degree[which])
+    return n, bits, units
 
 
 N_RANDOM = 40
@@ -279,9 +308,8 @@ def _random_cover(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
 
     Random groups are drawn among units that have links, in proportion to their number of links, as sharers are.
     """
-    scorer = Scorer.of(links)
-    n_links = np.diff(links.unit_offsets).astype(np.float64)
-    weight = n_links / max(n_links.sum(), 1.0)
+    n_links = np.diff(links.unit_offsets)
+    drawn = np.cumsum(n_links).astype(np.float64)
     n_linked = int((n_links > 0).sum())
     out = []
     for power in range(int(np.ceil(np.log2(max(links.n_units, 2)))) + 1):
@@ -289,14 +317,44 @@ def _random_cover(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
         if size < 3:
             out.append(0.0)
             continue
-        best = 0.0
-        for _ in range(N_RANDOM if size <= 2048 else 4):
-            members = np.sort(rng.choice(links.n_units, size, replace=False, p=weight)).astype(np.int32)
-            scores = by_family(scorer.by_group(members))
-            # one family is what the group was formed on: the strongest is left out, as it is for an indicator
-            rest = scores.sum(axis=1) - scores.max(axis=1)
-            best = max(best, float((rest >= MIN_COVER_BITS).mean()))
-        out.append(best)
+        n_groups = N_RANDOM if size <= 2048 else 4
+        groups = np.stack([_draw(drawn, size, rng) for _ in range(n_groups)])
+        out.append(float(_covers(links, groups).max()))
+    return out
+
+
+def _draw(drawn: Floats, size: int, rng: np.random.Generator) -> Units:
+    """So many different units, sorted, each drawn in proportion to its links; `drawn` is these numbers' running sum."""
+    members = np.zeros(0, np.int64)
+    while len(members) < size:
+        more = np.searchsorted(drawn, rng.random(size - len(members)) * drawn[-1], side="right")
+        members = np.union1d(members, more)
+    return members.astype(np.int32)
+
+
+def _covers(links: Links, groups: Units) -> Floats:
+    """(n_groups,) share of each group's members whom the families other than their strongest tie to the others."""
+    out = np.zeros(len(groups))
+    degree = links.degree()
+
+    def look(first: int, last: int) -> None:
+        cover_groups(
+            groups,
+            first,
+            last,
+            links.unit_offsets,
+            links.unit_indicators,
+            degree,
+            links.group,
+            FAMILY_OF_GROUP,
+            links.log_values,
+            links.n_units,
+            MEMBER_CAP_BITS,
+            MIN_COVER_BITS,
+            out,
+        )
+
+    in_threads(look, np.full(len(groups), groups.shape[1]))
     return out
 
 
@@ -328,21 +386,8 @@ def refine(scorer: Scorer, core: Units, *, grow: bool = False) -> Network | None
 
 def _belonging(scorer: Scorer, members: Units) -> Units:
     """Whoever belongs to the members by evidence of its own, members or not."""
-    n_units = scorer.links.n_units
-    candidates = _neighbours(scorer, members)
-    if len(candidates) == 0:
-        return candidates
-    scores = by_family(scorer.by_group(members, candidates))
-    odds = _odds(n_units, len(members))
-    outweighs = scores.sum(axis=1) >= odds + MEMBER_BITS
-    belongs = outweighs & ((scores >= FAMILY_BITS).sum(axis=1) >= 2)
-    if belongs.sum() >= TIED_TWICE * outweighs.sum():
-        strict = candidates[belongs]
-        shown, inside, degree = scorer.shared(strict, max(2, int(np.ceil(COMMON * len(strict)))))
-        common = shown[inside >= TIED_TWICE * degree]
-        belongs |= by_family(scorer.by_group(members, candidates, only=common)).sum(axis=1) >= odds + MEMBER_BITS
-    found: Units = candidates[belongs]
-    return found
+    needed = _odds(scorer.links.n_units, len(members)) + MEMBER_BITS
+    return scorer.belonging(members, needed, FAMILY_BITS, COMMON, TIED_TWICE)
 
 
 def _held(scorer: Scorer, members: Units) -> Units:
@@ -394,20 +439,6 @@ def _grown(scorer: Scorer, network: Network, core: Units) -> Network | None:
     kept = np.isin(network.members, larger.members, assume_unique=True).mean()
     closer = larger.total_bits * network.size > network.total_bits * larger.size
     return larger if kept >= STAYS and closer else None
-
-
-def _neighbours(scorer: Scorer, members: Units) -> Units:
-    """The members, and every unit that shows an indicator which is telling of them.
-
-    Telling: four times as frequent among them as elsewhere, and enough that four families of it outweigh the odds.
-    """
-    links = scorer.links
-    shared, inside, degree = scorer.shared(members)
-    elsewhere = (degree - inside + 1) / (links.n_units - len(members) + 1)
-    lift = np.log2((inside + elsewhere) / ((len(members) + 1) * elsewhere))
-    least = (_odds(links.n_units, len(members)) + MEMBER_BITS) / len(FAMILIES)
-    telling = shared[(inside >= 4.0 * elsewhere * len(members)) & (lift >= least)]
-    return np.union1d(members, scorer.sharers(telling)) if len(telling) else np.zeros(0, np.int32)
 
 
 def _merge(scorer: Scorer, networks: list[Network]) -> list[Network]:
