@@ -16,7 +16,7 @@ from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
-from stillwatch.campaigns.measures import Floats, Measures, chosen, joined, measure, per_account
+from stillwatch.campaigns.measures import Floats, Measures, Measuring, chosen, joined, per_account
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
 from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -116,6 +116,7 @@ class Bench:
     connection: duckdb.DuckDBPyConnection
     cells: Cells
     of_units: CellsOfUnits
+    measuring: Measuring
     links: Links
     scorer: Scorer
     volume: npt.NDArray[np.int64]
@@ -132,10 +133,8 @@ class Bench:
     def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
         """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
         cells = self.cells
-        groups = [
-            self.of_units.rows(network.members) if stream is None else stream.cells for _, network, stream in plan
-        ]
-        candidates = measure(self.connection, cells, groups)
+        groups = _of_plan(self.of_units, plan)
+        candidates = self.measuring.measure(groups)
         coordination, extraction = _scores(candidates, self.references, self.singles)
         made_by = _made_by(candidates, self.singles, self.moulds)
         sorted_unit = self.account_unit[self.by_unit]
@@ -201,13 +200,19 @@ def assess(
     if past is not None:
         suspects = np.union1d(suspects, past)
     null = [_references(cells, suspects), _singles(cells, suspects), _moulds(cells, suspects)]
-    # One pass over the exchanges measures all three.
-    measured = measure(connection, cells, [group for groups in null for group in groups])
-    of = np.repeat(np.arange(len(null)), [len(groups) for groups in null])
+    plan: list[tuple[int, Network, Stream | None]] = []
+    for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
+        plan += [(number, network, None), *((number, network, stream) for stream in streams)]
+    measuring = Measuring(connection, cells)
+    # All at once, with what the search for harvests asks for later: it takes hardly longer than one of them.
+    large = np.flatnonzero(of_units.n >= MIN_CAMPAIGN_EXCHANGES).astype(np.int32)
+    wholes = [of_units.rows(large[at : at + 1]) for at in range(len(large))]
+    measuring.measure([*(group for groups in null for group in groups), *_of_plan(of_units, plan), *wholes])
     bench = Bench(
         connection=connection,
         cells=cells,
         of_units=of_units,
+        measuring=measuring,
         links=links,
         scorer=scorer,
         volume=volume,
@@ -216,16 +221,18 @@ def assess(
         account_unit=account_unit,
         by_unit=np.argsort(account_unit, kind="stable"),
         rng=rng,
-        references=chosen(measured, of == 0),
-        singles=chosen(measured, of == 1),
-        moulds=chosen(measured, of == 2),
+        references=measuring.measure(null[0]),
+        singles=measuring.measure(null[1]),
+        moulds=measuring.measure(null[2]),
         dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
     )
-    plan: list[tuple[int, Network, Stream | None]] = []
-    for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
-        plan += [(number, network, None), *((number, network, stream) for stream in streams)]
     subjects, candidates = bench.weigh(plan, 0)
     return Assessment(subjects, candidates, bench)
+
+
+def _of_plan(of_units: CellsOfUnits, plan: Sequence[tuple[int, Network, Stream | None]]) -> list[Ints]:
+    """The cells of each network, or stream, of a plan."""
+    return [of_units.rows(network.members) if stream is None else stream.cells for _, network, stream in plan]
 
 
 def _place(

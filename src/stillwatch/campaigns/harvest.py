@@ -32,7 +32,7 @@ from stillwatch.campaigns.calibration import rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
 from stillwatch.campaigns.finding import OPENLY_ONE, Evidence, Explanation
-from stillwatch.campaigns.measures import Floats, Measures, chosen, measure
+from stillwatch.campaigns.measures import Floats, Measures, Measuring, chosen
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS, Thresholds, openly_one
 from stillwatch.profiles.index import Ints
@@ -119,7 +119,8 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], limits: Thres
     are one party.   verdicts: on the assessment's subjects: members of what was found are not tested.
     Null: whole units outside all networks, as for campaigns; of those that live on one template a few.
     """
-    connection, cells = assessment.bench.connection, assessment.bench.cells
+    bench = assessment.bench
+    cells = bench.cells
     volume = np.bincount(cells.unit, cells.n).astype(np.int64)
     found = [s.network.members for s, verdict in zip(assessment.subjects, verdicts, strict=True) if verdict != "clear"]
     large = np.flatnonzero(volume >= MIN_CAMPAIGN_EXCHANGES)
@@ -130,8 +131,9 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], limits: Thres
     threshold = max(LEAST_BITS, float(np.log2(max(len(parties), 1) / (FALSE_HARVESTS * share))))
     if len(honest) < MIN_NULL_UNITS or not parties:
         return Harvests([], threshold, len(honest))
-    mine = _measured(connection, cells, parties)
-    null = _measured(connection, cells, _by_themselves(cells, honest))
+    measured = _measured(bench.connection, bench.measuring, [*parties, *_by_themselves(cells, honest)])
+    is_party = np.arange(len(parties) + len(honest)) < len(parties)
+    mine, null = measured.only(is_party), measured.only(~is_party)
     everybody = _weigh(mine, null)
     shares, usual = target_shares(mine.measures), target_shares(null.measures)
     on_moulds = null.measures.mould >= LIVES_ON_MOULDS
@@ -396,25 +398,31 @@ def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int, asked:
     )
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, cells: Cells, parties: Sequence[_Party]) -> _Measured:
-    return _Measured(measure(connection, cells, [one.cells for one in parties]), _nobody_elses(connection, parties))
+def _measured(connection: duckdb.DuckDBPyConnection, measuring: Measuring, parties: Sequence[_Party]) -> _Measured:
+    return _Measured(measuring.measure([one.cells for one in parties]), _nobody_elses(connection, parties))
 
 
 def _nobody_elses(connection: duckdb.DuckDBPyConnection, parties: Sequence[_Party]) -> Floats:
-    """Share of each party's distinct prompts that nobody else sent; 1 without text. Shape: (n,)."""
+    """Share of each party's distinct prompts that nobody else sent; 1 without text. Shape: (n,).
+
+    The connection holds what was counted (`counts.count_traffic`).
+    """
     at = np.repeat(np.arange(len(parties)), [len(one.units) for one in parties])
     units = np.concatenate([one.units for one in parties]).astype(np.int64)
     connection.register("asked_units", pa.table({"unit": units, "at": at}))
     table = connection.sql(
         """
-        with sent as (
-            select prompt_hash, unit from exchanges where prompt_hash is not null group by all
-        ), senders as (select prompt_hash, count(*) as units from sent group by prompt_hash),
+        with shared as (select distinct prompt_hash, unit from again),
+        senders as (select prompt_hash, count(*) as units from shared group by prompt_hash),
         theirs as (
-            select a.at, s.prompt_hash, count(*) as units from sent s join asked_units a using (unit) group by all
+            select a.at, s.prompt_hash, count(*) as units from shared s join asked_units a using (unit) group by all
+        ), counted as (
+            select t.at, count(*) filter (s.units > t.units) as common, count(*) as prompts
+            from theirs t join senders s using (prompt_hash) group by t.at
+            union all
+            select a.at, 0, sum(o.n) from once o join asked_units a using (unit) group by a.at
         )
-        select t.at, (count(*) filter (s.units > t.units))::double / count(*) as common
-        from theirs t join senders s using (prompt_hash) group by t.at order by t.at
+        select c.at, sum(c.common)::double / sum(c.prompts) as common from counted c group by c.at order by c.at
         """
     ).to_arrow_table()
     connection.unregister("asked_units")

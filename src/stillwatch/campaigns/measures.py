@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from hashlib import blake2b
 
 import duckdb
 import numpy as np
@@ -15,7 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.focus import focus
+from stillwatch.campaigns.counts import count_traffic
+from stillwatch.campaigns.focus import everybodys_mean, focus
 from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
 from stillwatch.campaigns.probes import probed, wrapped
@@ -81,8 +83,34 @@ def per_account(measures: Measures) -> Measures:
     return replace(measures, exchanges=measures.exchanges / np.maximum(measures.units, 1.0))
 
 
-def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints]) -> Measures:
-    """Measures of groups, each given as row numbers of `cells`; the connection holds `exchanges` and `keyed`."""
+class Measuring:
+    """Measures groups of cells; a group that it was asked for before is not measured again.
+
+    The traffic is counted when it is made: the connection holds `exchanges`, `keyed` and `registry`, and nobody else
+    changes what `counts.count_traffic` makes.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
+        self._connection, self._cells = connection, cells
+        self._rows: dict[bytes, int] = {}
+        self._measured: Measures | None = None
+        count_traffic(connection, cells)
+        self._mean = everybodys_mean(connection)
+
+    def measure(self, groups: Sequence[Ints]) -> Measures:
+        """Measures of groups, each given as row numbers of the cells, ascending."""
+        names = [blake2b(rows.astype(np.int64).tobytes(), digest_size=16).digest() for rows in groups]
+        new = {name: rows for name, rows in zip(names, groups, strict=True) if name not in self._rows}
+        if new or self._measured is None:
+            found = _measure(self._connection, self._cells, list(new.values()), self._mean)
+            first = len(self._rows)
+            self._rows |= {name: first + at for at, name in enumerate(new)}
+            self._measured = found if self._measured is None else joined(self._measured, found)
+        at = np.array([self._rows[name] for name in names], np.int64)
+        return Measures(**{field.name: getattr(self._measured, field.name)[at] for field in fields(Measures)})
+
+
+def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequence[Ints], mean: Floats) -> Measures:
     n = len(groups)
     group = np.repeat(np.arange(n), [len(g) for g in groups]).astype(np.int64)
     rows = np.concatenate(groups).astype(np.int64) if n else np.zeros(0, np.int64)
@@ -98,22 +126,23 @@ def measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequenc
     owner = np.zeros(len(pairs), np.int64)
     owner[inverse] = group
     units = np.bincount(owner, minlength=n).astype(np.float64)
-    mean = np.bincount(owner, load, n) / np.maximum(units, 1)
-    spread = np.bincount(owner, load**2, n) / np.maximum(units, 1) - mean**2
+    usual = np.bincount(owner, load, n) / np.maximum(units, 1)
+    spread = np.bincount(owner, load**2, n) / np.maximum(units, 1) - usual**2
     exchanges = total(cells.n)
-    mapping = pa.table({"grp": group, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]})
-    connection.register("grouped", mapping)
+    mapping = {"grp": group, "cell": rows, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}
+    connection.register("grouping", pa.table({**mapping, "alone": units[group] == 1}))
+    connection.execute("create or replace temp table grouped as select * from grouping")
+    connection.unregister("grouping")
     (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
-    alike = focus(connection, n, exchanges)
+    alike = focus(connection, n, exchanges, mean)
     moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
     tests, around = probed(connection, n), wrapped(connection, n)
     hidden, abroad = hiding(connection, n), elsewhere(connection, n)
-    connection.unregister("grouped")
     with np.errstate(invalid="ignore", divide="ignore"):
         return Measures(
             units=units,
             exchanges=exchanges,
-            unevenness=np.sqrt(np.maximum(spread, 0.0)) / mean,
+            unevenness=np.sqrt(np.maximum(spread, 0.0)) / usual,
             overlap=overlap,
             sync=sync,
             single=total(cells.n_single) / exchanges,
@@ -140,13 +169,17 @@ def _prompts(connection: duckdb.DuckDBPyConnection, n: int) -> tuple[Floats, Flo
     table = connection.sql(
         """
         with p as (
-            select g.grp, e.unit, e.prompt_hash, count(*) as n
-            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-            where e.prompt_hash is not null group by all
-        ), c as (select grp, prompt_hash, count(*) as units, sum(n) as n from p group by all)
-        select grp, sum(units)::bigint as pairs, coalesce(sum(units) filter (units > 1), 0)::bigint as shared,
-            count(*)::bigint as prompts, sum(n)::bigint as n
-        from c group by grp
+            select g.grp, g.unit, a.prompt_hash, sum(a.n) as n from grouped g join again a using (cell) group by all
+        ), c as (select grp, prompt_hash, count(*) as units, sum(n) as n from p group by all), r as (
+            select grp, sum(units) as pairs, coalesce(sum(units) filter (units > 1), 0) as shared,
+                count(*) as prompts, sum(n) as n
+            from c group by grp
+            union all
+            select g.grp, sum(o.n), 0, sum(o.n), sum(o.n) from grouped g join once o using (cell) group by grp
+        )
+        select grp, sum(pairs)::bigint as pairs, sum(shared)::bigint as shared, sum(prompts)::bigint as prompts,
+            sum(n)::bigint as n
+        from r group by grp
         """
     ).to_arrow_table()
     overlap, distinct = np.full(n, np.nan), np.full(n, np.nan)
@@ -157,28 +190,23 @@ def _prompts(connection: duckdb.DuckDBPyConnection, n: int) -> tuple[Floats, Flo
 
 
 def _sync(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
-    """log2 of coincidences between different units over those that everybody's rhythm explains, bins of ten minutes."""
+    """log2 of coincidences between different units over those that everybody's rhythm explains, bins of ten minutes.
+
+    What is of one unit alone coincides with nobody, and none is expected: 0.
+    """
     table = connection.sql(
         """
         with b as (
-            select g.grp, e.unit, epoch_us(e.requested_at) // 600000000 as bin, least(count(*), 8) as x
-            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-            group by all
-        ), everybody as (
-            select bin, sum(x) as x from (
-                select unit, epoch_us(requested_at) // 600000000 as bin, least(count(*), 8) as x
-                from exchanges group by all
-            ) group by bin
-        ), t as (select sum(x)::double as n from everybody),
-        rhythm as (select sum(x * x)::double / any_value(t.n) ** 2 as p2 from everybody, t),
-        binned as (select grp, bin, sum(x) as x, sum(x * x) as own from b group by all),
+            select g.grp, g.unit, b.bin, least(sum(b.n), 8)::bigint as x
+            from grouped g join bins b using (cell) where not g.alone group by all
+        ), binned as (select grp, bin, sum(x) as x, sum(x * x) as own from b group by all),
         own as (select grp, unit, sum(x) as x from b group by all),
         expected as (select grp, (sum(x) ** 2 - sum(x * x))::double as pairs from own group by grp)
         select grp, sum(x * x - own)::double as seen, any_value(pairs) * any_value(p2) as chance
         from binned join expected using (grp), rhythm group by grp order by grp
         """
     ).to_arrow_table()
-    out = np.full(n, np.nan)
+    out = np.zeros(n)
     seen, chance = table["seen"].to_numpy(), table["chance"].to_numpy()
     out[table["grp"].to_numpy()] = np.log2((seen + 1.0) / (chance + 1.0))
     return out

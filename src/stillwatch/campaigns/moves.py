@@ -6,11 +6,7 @@ import duckdb
 import numpy as np
 
 from stillwatch.campaigns.calibration import Floats
-
-DAY_US = 86_400_000_000
-
-RELEASE_UNITS = 10
-"""Accounts that use a model on the day on which it first appears, for it to count as released then."""
+from stillwatch.campaigns.counts import DAY_US
 
 LEAST_EXCHANGES = 20
 """Exchanges that a group must have before a release and on its day."""
@@ -24,25 +20,13 @@ LEAST_CLOSED = 3
 def pivot(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """Share of each group's exchanges of a release's first day that went to the new model: the largest over releases.
 
-    Shape (n,); NaN where no release fell into the group's time. The connection holds `grouped`, `keyed`, `exchanges`.
+    Shape (n,); NaN where no release fell into the group's time. The connection holds `grouped` and what was counted.
     """
     table = connection.sql(
-        f"""
-        with seen as (select min(epoch_us(requested_at)) as low from exchanges),
-        first as (
-            select model, min(epoch_us(requested_at)) as at from exchanges where model is not null group by model
-        ), released as (
-            select f.model, f.at from first f join exchanges e on e.model = f.model, seen
-            where f.at > seen.low + {DAY_US} and epoch_us(e.requested_at) < f.at + {DAY_US}
-            group by f.model, f.at having count(distinct e.unit) >= {RELEASE_UNITS}
-        )
-        select g.grp, r.model,
-            count(*) filter (epoch_us(e.requested_at) < r.at)::bigint as before,
-            count(*) filter (epoch_us(e.requested_at) >= r.at and epoch_us(e.requested_at) < r.at + {DAY_US})::bigint
-                as during,
-            count(*) filter (e.model = r.model and epoch_us(e.requested_at) < r.at + {DAY_US})::bigint as moved
-        from released r, grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-        group by all
+        """
+        select g.grp, m.release, sum(m.before)::bigint as before, sum(m.during)::bigint as during,
+            sum(m.moved)::bigint as moved
+        from grouped g join moved m using (cell) group by all
         """
     ).to_arrow_table()
     out = np.full(n, np.nan)
@@ -60,11 +44,7 @@ def succession(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """
     table = connection.sql(
         f"""
-        with span as (
-            select min(epoch_us(requested_at)) as low, max(epoch_us(requested_at)) as high from exchanges
-        ), units as (select distinct grp, unit from grouped),
-        begun as (select unit, min(epoch_us(requested_at)) as at from exchanges group by unit),
-        closed as (
+        with units as (select distinct grp, unit from grouped), closed as (
             select u.grp, u.unit, r.closed_us as at from units u join registry r using (unit), span
             where r.closed_us > span.low and r.closed_us < span.high
         ), begins as (
@@ -91,13 +71,12 @@ def succession(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
 def outside_busiest_week(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """Share of each group's exchanges that lie outside the seven days in which it sent most.
 
-    Shape (n,); NaN where the logs last no longer than such a week and a day.
+    Shape (n,); NaN where the logs last no longer than such a week and a day. The connection holds `grouped` and what
+    was counted.
     """
     table = connection.sql(
         f"""
-        with span as (select min(epoch_us(requested_at)) as low, max(epoch_us(requested_at)) as high from exchanges)
-        select g.grp, (epoch_us(e.requested_at) - span.low) // {DAY_US} as day, count(*)::bigint as n
-        from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position), span
+        select g.grp, d.day, sum(d.n)::bigint as n from grouped g join days d using (cell), span
         where span.high - span.low > {WEEK_DAYS + 1} * {DAY_US}
         group by all
         """

@@ -6,20 +6,11 @@ import duckdb
 import numpy as np
 
 from stillwatch.campaigns.calibration import Floats
-from stillwatch.fingerprint.hashing import hash_text
-
-DAY_US = 86_400_000_000
 
 LEAST_OF_DAY = 20
 """Different first messages that a day must have for a share of refused ones."""
 
-REFUSED = ("content_filter", "refusal", "content_filtered", "guardrail_intervened", "safety", "blocked", "prohibited")
-"""Finish reasons of answers that were refused, in the words of the formats that are read, in small letters."""
-
 LEAST_FOLLOW_UPS = 20
-
-LEAST_WORDS = 16
-"""Words of a follow-up below which its ending is all of it."""
 
 LEAST_ENDINGS = 10
 """Follow-ups, all different, that must begin or end alike for that to be put around them."""
@@ -30,17 +21,19 @@ def probed(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
 
     Who tests what passes is refused until he knows, and then works; who is refused for what he does is so every day.
     Shape (n,); NaN where no day has `LEAST_OF_DAY` different ones and as many after it.
-    The connection holds `grouped`, `keyed`, `exchanges`.
+    The connection holds `grouped` and what was counted.
     """
-    refused = ", ".join(str(hash_text(word.encode())) for word in _spelt(REFUSED))
     table = connection.sql(
         f"""
-        with d as (
-            select g.grp, epoch_us(e.requested_at) // {DAY_US} as day,
-                count(distinct coalesce(e.prompt_hash, e.exchange)) as n,
-                count(distinct coalesce(e.prompt_hash, e.exchange)) filter (e.finish in ({refused})) as refused
-            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-            where coalesce(e.turns, 0) = 0 and e.finish is not null group by all
+        with repeated as (
+            select g.grp, a.day, a.prompt_hash, bool_or(a.refused) as refused
+            from grouped g join again a using (cell) where a.tested group by all
+        ), d as (
+            select grp, day, sum(n)::bigint as n, sum(refused)::bigint as refused from (
+                select g.grp, t.day, t.n, t.refused from grouped g join tests t using (cell)
+                union all
+                select grp, day, count(*) as n, count(*) filter (refused) as refused from repeated group by all
+            ) group by all
         ), later as (
             select grp, n, refused, coalesce(sum(n) over w, 0) as n_later, coalesce(sum(refused) over w, 0) as r_later
             from d window w as (partition by grp order by day rows between 1 following and unbounded following)
@@ -58,14 +51,12 @@ def wrapped(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     """Share of each group's follow-ups that begin or end as other, different ones do. Shape (n,).
 
     People do not repeat an instruction in every turn; what stands between them and the model does. Results of tools are
-    left out. NaN for fewer than `LEAST_FOLLOW_UPS`. The connection holds `grouped`, `keyed`, `exchanges`.
+    left out. NaN for fewer than `LEAST_FOLLOW_UPS`. The connection holds `grouped` and what was counted.
     """
     table = connection.sql(
         f"""
         with f as (
-            select g.grp, e.prompt_hash, e.head_hash, e.tail_hash
-            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
-            where e.turns > 0 and not coalesce(e.from_tool, false) and e.prompt_words >= {LEAST_WORDS}
+            select g.grp, u.head_hash, u.tail_hash from grouped g join follow_ups u using (cell)
         ), tails as (
             select grp, tail_hash from f group by all having count(distinct head_hash) >= {LEAST_ENDINGS}
         ), heads as (
@@ -81,7 +72,3 @@ def wrapped(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
     out = np.full(n, np.nan)
     out[table["grp"].to_numpy()] = table["wrapped"].to_numpy() / table["n"].to_numpy()
     return out
-
-
-def _spelt(words: tuple[str, ...]) -> list[str]:
-    return sorted({spelling for word in words for spelling in (word, word.upper(), word.capitalize())})

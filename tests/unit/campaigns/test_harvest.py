@@ -20,6 +20,7 @@ from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.finding import OPENLY_ONE, Evidence
 from stillwatch.campaigns.harvest import Harvest, find_harvests, together_bits
 from stillwatch.campaigns.keys import key_exchanges
+from stillwatch.campaigns.measures import Measuring
 from stillwatch.campaigns.streams import Stream
 from stillwatch.campaigns.verdicts import Thresholds
 from stillwatch.networks.search import Network
@@ -128,6 +129,7 @@ def harvests(traffic: Traffic, *, key: int = MOULD, verdict: str = "clear", **sa
     key_exchanges(connection, [MEMBERS])
     cells = make_cells(connection)
     known: dict[str, Any] = {field.name: None for field in fields(Bench)} | {"connection": connection, "cells": cells}
+    known["measuring"] = Measuring(connection, cells)
     told: dict[str, Any] = {"subjects": [subject(cells, key, **said)], "candidates": None, "bench": Bench(**known)}
     return find_harvests(Assessment(**told), [verdict], LIMITS, 14.0).tested
 

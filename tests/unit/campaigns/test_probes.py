@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.probes import DAY_US, probed, wrapped
+from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.counts import DAY_US, count_traffic
+from stillwatch.campaigns.probes import probed, wrapped
 from stillwatch.fingerprint.hashing import hash_text
 
 Row = dict[str, int | bool | None]
 
 
 def traffic(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
-    """Views as a scan has them; every row is of the group that it names."""
+    """Tables as a scan has them; every row is of the group that it names, which is one account's."""
     connection = duckdb.connect()
     n = len(rows)
 
     def column(name: str) -> pa.Array:
         return pa.array([row.get(name) for row in rows], pa.int64())
 
-    group = pa.array([row.get("grp", 0) for row in rows], pa.int64())
+    group = np.array([row.get("grp", 0) for row in rows], np.int64)
+    names = ("prompt_hash", "head_hash", "tail_hash", "prompt_words", "turns", "finish", "model")
     exchanges = {
+        "unit": group,
         "position": pa.array(range(n)),
         "exchange": pa.array(range(n)),
         "requested_at": column("at").cast(pa.timestamp("us", "UTC")),
         "from_tool": pa.array([row.get("from_tool") for row in rows], pa.bool_()),
-        **{name: column(name) for name in ("prompt_hash", "head_hash", "tail_hash", "prompt_words", "turns", "finish")},
+        **{name: column(name) for name in names},
     }
     connection.register("exchanges", pa.table(exchanges))
     connection.register("keyed", pa.table({"position": pa.array(range(n)), "key": group, "unit": group}))
-    connection.execute("create table grouped as select distinct key as grp, key, unit from keyed")
+    groups, counts = np.unique(group, return_counts=True)
+    told = {
+        "key": np.arange(len(groups)),
+        "unit": groups,
+        "n": counts,
+        "key_hash": groups,
+        "is_template": np.zeros(len(groups), bool),
+        "markers": np.zeros((len(groups), 1), np.int64),
+    }
+    zero = np.zeros(len(groups), np.int64)
+    count_traffic(connection, Cells(**{field.name: told.get(field.name, zero) for field in fields(Cells)}))
+    connection.execute("create table grouped as select key as grp, cell, key, unit from of_cells")
     return connection
 
 
