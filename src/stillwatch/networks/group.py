@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
-from stillwatch.networks.kernels import clear, count_members, fill_lifts, find_belonging, score_apart, score_units
+from stillwatch.networks.kernels import (
+    SELDOM,
+    clear,
+    count_members,
+    fill_lifts,
+    find_belonging,
+    score_apart,
+    score_units,
+    seen_seldom,
+)
 
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int32]
@@ -62,7 +71,19 @@ class Scorer:
         n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
         out = np.zeros((len(asked), len(GROUPS)))
         inside = np.ones(len(asked), bool) if units is None else np.isin(asked, members)
-        fill_lifts(touched, n, self._counts, self._degree, len(members), links.n_units, self._inside, self._outside)
+        fill_lifts(
+            touched,
+            n,
+            self._counts,
+            self._degree,
+            links.group,
+            len(GROUPS),
+            len(members),
+            links.n_units,
+            self._inside,
+            self._outside,
+        )
+        clear(self._counts, touched, n)
         if only is not None:
             others = np.setdiff1d(touched[:n], only, assume_unique=True)
             clear(self._inside, others, len(others))
@@ -90,12 +111,15 @@ class Scorer:
         links = self.links
         touched = np.empty(int(np.sum(links.unit_offsets[members + 1] - links.unit_offsets[members])) + 1, np.int32)
         n = count_members(members, links.unit_offsets, links.unit_indicators, self._counts, touched)
+        less = np.zeros((len(GROUPS), SELDOM))
+        seen_seldom(touched, n, self._counts, links.group, less)
         order = np.argsort(party, kind="stable")
         bits = np.zeros((len(members), len(GROUPS)))
         score_apart(
             members[order],
             np.append(np.unique(party[order], return_index=True)[1], len(members)),
             self._counts,
+            less,
             len(members),
             links.unit_offsets,
             links.unit_indicators,

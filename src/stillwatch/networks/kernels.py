@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+SELDOM = 4
+"""Members up to which what they show is counted with how often that happens in the group."""
+
 
 @njit(cache=True, nogil=True)
 def count_members(members, unit_offsets, unit_indicators, counts, touched):  # type: ignore[no-untyped-def]
@@ -30,31 +33,61 @@ def mark_sharers(indicators, indicator_offsets, indicator_units, marked):  # typ
 
 
 @njit(cache=True, nogil=True)
-def fill_lifts(touched, n, counts, degree, size, n_units, inside, outside):  # type: ignore[no-untyped-def]
-    """log2 of how much likelier each touched indicator is in the group than outside it; its counter is set to zero.
+def seen_seldom(touched, n, counts, group, bits):  # type: ignore[no-untyped-def]
+    """What an indicator that few members show is worth less than their number says, by group of kinds, in bits.
+
+    Of what was seen r times, a new member shows r + 1 times the number seen r + 1 times over r times the number seen r
+    times (Good, The population frequencies of species and the estimation of population parameters, Biometrika 40,
+    1953; one indicator's worth is added to both): among strangers hardly anything is seen twice.
+    Shapes: bits (n_groups, n); column r - 1 is for what is seen r times; what is seen more often is worth its count.
+    """
+    most = bits.shape[1]
+    seen = np.zeros((bits.shape[0], most + 2))
+    for i in range(n):
+        times = counts[touched[i]]
+        if times <= most + 1:
+            seen[group[touched[i]], times] += 1.0
+    for g in range(bits.shape[0]):
+        for r in range(1, most + 1):
+            bits[g, r - 1] = min(np.log2(((r + 1.0) * seen[g, r + 1] + r) / (r * seen[g, r] + r)), 0.0)
+
+
+@njit(cache=True, nogil=True)
+def fill_lifts(  # type: ignore[no-untyped-def]
+    touched, n, counts, degree, group, n_groups, size, n_units, inside, outside
+):
+    """log2 of how much likelier each touched indicator is in the group than outside it.
 
     inside: for a member, who is left out of his own comparison; 0 where no other shows it.  outside: for anybody else.
-    Laplace's rule on both sides: one unit's worth.   Shapes: counts, inside, outside (n_indicators,).
+    Laplace's rule on both sides: one unit's worth; and `seen_seldom`.
+    Shapes: counts, inside, outside (n_indicators,).
     """
+    less = np.zeros((n_groups, SELDOM))
+    seen_seldom(touched, n, counts, group, less)
     for i in range(n):
         indicator = touched[i]
         members = counts[indicator]
         elsewhere = (degree[indicator] - members + 1.0) / (n_units - size + 1.0)
-        outside[indicator] = np.log2((members + elsewhere) / ((size + 1.0) * elsewhere))
-        inside[indicator] = np.log2((members - 1 + elsewhere) / (size * elsewhere)) if members > 1 else 0.0
-        counts[indicator] = 0
+        lift = np.log2((members + elsewhere) / ((size + 1.0) * elsewhere))
+        outside[indicator] = lift if members > SELDOM else lift + less[group[indicator], members - 1]
+        inside[indicator] = 0.0
+        if members > 1:
+            lift = np.log2((members - 1 + elsewhere) / (size * elsewhere))
+            inside[indicator] = lift if members - 1 > SELDOM else lift + less[group[indicator], members - 2]
 
 
 @njit(cache=True, nogil=True)
-def fill_inside(touched, n, counts, degree, size, n_units, inside):  # type: ignore[no-untyped-def]
+def fill_inside(touched, n, counts, degree, group, n_groups, size, n_units, inside):  # type: ignore[no-untyped-def]
     """The same for members alone, where everybody who is asked is one."""
+    less = np.zeros((n_groups, SELDOM))
+    seen_seldom(touched, n, counts, group, less)
     for i in range(n):
         indicator = touched[i]
         members = counts[indicator]
         if members > 1:
             elsewhere = (degree[indicator] - members + 1.0) / (n_units - size + 1.0)
-            inside[indicator] = np.log2((members - 1 + elsewhere) / (size * elsewhere))
-        counts[indicator] = 0
+            lift = np.log2((members - 1 + elsewhere) / (size * elsewhere))
+            inside[indicator] = lift if members - 1 > SELDOM else lift + less[group[indicator], members - 2]
 
 
 @njit(cache=True, nogil=True)
@@ -129,7 +162,8 @@ def count_held(  # type: ignore[no-untyped-def]
     for g in range(first, last):
         members = units[offsets[g] : offsets[g + 1]]
         n = count_members(members, unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, n, counts, degree, members.shape[0], n_units, lifts)
+        fill_inside(touched, n, counts, degree, group, log_values.shape[1], members.shape[0], n_units, lifts)
+        clear(counts, touched, n)
         for m in range(members.shape[0]):
             best_of_unit(members[m], unit_offsets, unit_indicators, group, log_values, lifts, best)
             total = by_families(best, family_of_group, cap, top)
@@ -201,15 +235,13 @@ def find_belonging(  # type: ignore[no-untyped-def]
         space += unit_offsets[members[m] + 1] - unit_offsets[members[m]]
     touched = np.empty(space, np.int32)
     n = count_members(members, unit_offsets, unit_indicators, counts, touched)
+    fill_lifts(touched, n, counts, degree, group, log_values.shape[1], size, n_units, inside, outside)
     highest = np.zeros(n_families)
     any_telling = False
     for i in range(n):
         indicator = touched[i]
-        shown = counts[indicator]
+        shown, lift = counts[indicator], outside[indicator]
         elsewhere = (degree[indicator] - shown + 1.0) / (n_units - size + 1.0)
-        lift = np.log2((shown + elsewhere) / ((size + 1.0) * elsewhere))
-        outside[indicator] = lift
-        inside[indicator] = np.log2((shown - 1 + elsewhere) / (size * elsewhere)) if shown > 1 else 0.0
         if shown > 1 and shown >= 4.0 * elsewhere * size and lift >= needed / n_families:
             telling[indicator] = True
             any_telling = True
@@ -381,12 +413,12 @@ def _belonging_of(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def score_apart(  # type: ignore[no-untyped-def]
-    units, offsets, counts, size, unit_offsets, unit_indicators, degree, group, log_values, n_units, own, out
+    units, offsets, counts, less, size, unit_offsets, unit_indicators, degree, group, log_values, n_units, own, out
 ):
     """Bits of members for belonging to a group, each with its whole party left out of the comparison.
 
     A party's members are units[offsets[p]:offsets[p + 1]].  counts: members of the group that show each indicator.
-    size: of the group.  own: scratch, zero before and after.
+    less: `seen_seldom` of it.  size: of the group.  own: scratch, zero before and after.
     Shapes: counts, own (n_indicators,); out (n, n_groups) float64.
     """
     for p in range(offsets.shape[0] - 1):
@@ -404,6 +436,8 @@ def score_apart(  # type: ignore[no-untyped-def]
                     bits = np.log2((others + elsewhere) / ((size - (last - first) + 1.0) * elsewhere))
                     g = group[indicator]
                     bits -= log_values[unit, g]
+                    if others <= SELDOM:
+                        bits += less[g, others - 1]
                     if bits > out[row, g]:
                         out[row, g] = bits
         for row in range(first, last):
@@ -432,7 +466,8 @@ def score_groups(  # type: ignore[no-untyped-def]
     best, top, total_bits = np.zeros(n_groups), np.zeros(n_families), np.zeros(n_families)
     for row in range(first, last):
         k = count_members(groups[row], unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, k, counts, degree, size, n_units, lifts)
+        fill_inside(touched, k, counts, degree, group, n_groups, size, n_units, lifts)
+        clear(counts, touched, k)
         total_bits[:] = 0.0
         for m in range(size):
             best_of_unit(groups[row, m], unit_offsets, unit_indicators, group, log_values, lifts, best)
@@ -475,7 +510,8 @@ def cover_groups(  # type: ignore[no-untyped-def]
             space += unit_offsets[groups[row, m] + 1] - unit_offsets[groups[row, m]]
         touched = np.empty(space, np.int32)
         n = count_members(groups[row], unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, n, counts, degree, size, n_units, lifts)
+        fill_inside(touched, n, counts, degree, group, log_values.shape[1], size, n_units, lifts)
+        clear(counts, touched, n)
         covered = 0
         for m in range(size):
             best_of_unit(groups[row, m], unit_offsets, unit_indicators, group, log_values, lifts, best)
@@ -537,7 +573,8 @@ def screen(  # type: ignore[no-untyped-def]
         members = indicator_units[indicator_offsets[i] : indicator_offsets[i + 1]]
         size = members.shape[0]
         n = count_members(members, unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, n, counts, degree, size, n_units, lifts)
+        fill_inside(touched, n, counts, degree, group, log_values.shape[1], size, n_units, lifts)
+        clear(counts, touched, n)
         covered = 0
         bits = 0.0
         for m in range(size):
@@ -564,12 +601,15 @@ def warm() -> None:
     both = (offsets, i32, offsets, i32, degree, group, family, families, logs)
     screen(0, 1, i64, *both, 1, 3.0, i64.copy(), np.zeros(1), np.zeros(0, np.int64), i32.copy())
     count_held(0, 1, i32, offsets, np.ones(1), 2.0, 12.0, offsets, i32, degree, group, families, logs, 1, i64.copy())
-    fill_lifts(i32, 1, np.zeros(1, np.int32), degree, 1, 1, lifts, lifts.copy())
+    fill_lifts(i32, 1, np.zeros(1, np.int32), degree, group, 2, 1, 1, lifts, lifts.copy())
     score_units(i32, np.ones(1, np.bool_), offsets, i32, group, logs, lifts, lifts, out)
     counts = np.zeros(1, np.int32)
     mark_sharers(i32, offsets, i32, np.zeros(1, np.bool_))
+    seen_seldom(i32, 1, counts, group, np.zeros((2, SELDOM)))
     scratch = (counts, lifts, lifts.copy(), np.zeros(1, np.bool_), np.zeros((1, 4), np.float32))
     find_belonging(i32, 3.0, 2.0, 0.2, 0.5, 12.0, *both[2:4], *both[:2], *both[4:], 1, *scratch)
-    score_apart(i32, offsets, counts, 1, offsets, i32, degree, group, logs, 1, counts.copy(), out)
+    score_apart(
+        i32, offsets, counts, np.zeros((2, SELDOM)), 1, offsets, i32, degree, group, logs, 1, counts.copy(), out
+    )
     score_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, out)
     cover_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, 3.0, np.zeros(1))

@@ -325,11 +325,14 @@ def _random_cover(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Ge
 
 def _draw(drawn: Floats, size: int, rng: np.random.Generator) -> Units:
     """So many different units, sorted, each drawn in proportion to its links; `drawn` is these numbers' running sum."""
+    chosen = np.zeros(len(drawn), np.bool_)
     members = np.zeros(0, np.int64)
     while len(members) < size:
         more = np.searchsorted(drawn, rng.random(size - len(members)) * drawn[-1], side="right")
-        members = np.union1d(members, more)
-    return members.astype(np.int32)
+        more = np.sort(more[~chosen[more]])
+        chosen[more] = True
+        members = np.concatenate([members, more[np.append(True, np.diff(more) > 0)[: len(more)]]])
+    return np.sort(members).astype(np.int32)
 
 
 def _covers(links: Links, groups: Units) -> Floats:
