@@ -33,6 +33,14 @@ def mark_sharers(indicators, indicator_offsets, indicator_units, marked):  # typ
 
 
 @njit(cache=True, nogil=True)
+def less_for_seldom(seen, bits):  # type: ignore[no-untyped-def]
+    """`seen_seldom` from the number of indicators seen so many times.   Shapes: seen (n_groups, n + 2)."""
+    for g in range(bits.shape[0]):
+        for r in range(1, bits.shape[1] + 1):
+            bits[g, r - 1] = min(np.log2(((r + 1.0) * seen[g, r + 1] + r) / (r * seen[g, r] + r)), 0.0)
+
+
+@njit(cache=True, nogil=True)
 def seen_seldom(touched, n, counts, group, bits):  # type: ignore[no-untyped-def]
     """What an indicator that few members show is worth less than their number says, by group of kinds, in bits.
 
@@ -47,9 +55,7 @@ def seen_seldom(touched, n, counts, group, bits):  # type: ignore[no-untyped-def
         times = counts[touched[i]]
         if times <= most + 1:
             seen[group[touched[i]], times] += 1.0
-    for g in range(bits.shape[0]):
-        for r in range(1, most + 1):
-            bits[g, r - 1] = min(np.log2(((r + 1.0) * seen[g, r + 1] + r) / (r * seen[g, r] + r)), 0.0)
+    less_for_seldom(seen, bits)
 
 
 @njit(cache=True, nogil=True)
@@ -482,134 +488,7 @@ def score_groups(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def cover_groups(  # type: ignore[no-untyped-def]
-    groups,
-    first,
-    last,
-    unit_offsets,
-    unit_indicators,
-    degree,
-    group,
-    family_of_group,
-    log_values,
-    n_units,
-    cap,
-    min_bits,
-    out,
-):
-    """Share of members with so many bits besides their strongest family, of the groups [first, last) of one size.
-
-    Shapes: groups (n, size) int32, sorted rows; out (n,) float64.
-    """
-    size = groups.shape[1]
-    counts, lifts = np.zeros(degree.shape[0], np.int32), np.zeros(degree.shape[0], np.float32)
-    best, top = np.zeros(log_values.shape[1]), np.zeros(4)
-    for row in range(first, last):
-        space = 1
-        for m in range(size):
-            space += unit_offsets[groups[row, m] + 1] - unit_offsets[groups[row, m]]
-        touched = np.empty(space, np.int32)
-        n = count_members(groups[row], unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, n, counts, degree, group, log_values.shape[1], size, n_units, lifts)
-        clear(counts, touched, n)
-        covered = 0
-        for m in range(size):
-            best_of_unit(groups[row, m], unit_offsets, unit_indicators, group, log_values, lifts, best)
-            if by_families(best, family_of_group, cap, top) - top.max() >= min_bits:
-                covered += 1
-        clear(lifts, touched, n)
-        out[row] = covered / size
-
-
-@njit(cache=True, nogil=True)
 def clear(table, touched, n):  # type: ignore[no-untyped-def]
     """Set what was touched back to zero."""
     for i in range(n):
         table[touched[i]] = 0
-
-
-@njit(cache=True, nogil=True)
-def screen(  # type: ignore[no-untyped-def]
-    first,
-    last,
-    which,
-    indicator_offsets,
-    indicator_units,
-    unit_offsets,
-    unit_indicators,
-    degree,
-    group,
-    family,
-    family_of_group,
-    log_values,
-    n_units,
-    min_bits,
-    out_covered,
-    out_bits,
-    out_offsets,
-    out_units,
-):
-    """For the indicators which[first:last], taken as hypotheses that their sharers act as one: whom other families tie.
-
-    A sharer is covered when its indicators of the other families, taken together (the best of each group of kinds, the
-    best group of each family), are at least `min_bits` likelier among the sharers than outside.
-    Shapes: out_covered (n,) int64; out_bits (n,) float64 sum of covered bits.  Where there are offsets (n + 1,), those
-    covered are put into out_units (offsets[-1],) int32.
-    """
-    n_families = 4
-    counts, lifts = np.zeros(degree.shape[0], np.int32), np.zeros(degree.shape[0], np.float32)
-    largest = 0
-    for w in range(first, last):
-        total = 0
-        i = which[w]
-        for at in range(indicator_offsets[i], indicator_offsets[i + 1]):
-            unit = indicator_units[at]
-            total += unit_offsets[unit + 1] - unit_offsets[unit]
-        largest = max(largest, total)
-    touched = np.empty(largest + 1, np.int32)
-    best, top = np.zeros(log_values.shape[1]), np.zeros(n_families)
-    for w in range(first, last):
-        i = which[w]
-        members = indicator_units[indicator_offsets[i] : indicator_offsets[i + 1]]
-        size = members.shape[0]
-        n = count_members(members, unit_offsets, unit_indicators, counts, touched)
-        fill_inside(touched, n, counts, degree, group, log_values.shape[1], size, n_units, lifts)
-        clear(counts, touched, n)
-        covered = 0
-        bits = 0.0
-        for m in range(size):
-            best_of_unit(members[m], unit_offsets, unit_indicators, group, log_values, lifts, best)
-            by_families(best, family_of_group, np.inf, top)
-            top[family[i]] = 0.0
-            total_bits = top.sum()
-            if total_bits >= min_bits:
-                if out_offsets.shape[0]:
-                    out_units[out_offsets[w] + covered] = members[m]
-                covered += 1
-                bits += total_bits
-        out_covered[w] = covered
-        out_bits[w] = bits
-        clear(lifts, touched, n)
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    i32, i64 = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    offsets, degree = np.array([0, 1], np.int64), np.ones(1, np.int64)
-    group, family, families = np.zeros(1, np.int8), np.zeros(1, np.int8), np.zeros(2, np.int64)
-    logs, lifts, out = np.zeros((1, 2), np.float32), np.zeros(1, np.float32), np.zeros((1, 2))
-    both = (offsets, i32, offsets, i32, degree, group, family, families, logs)
-    screen(0, 1, i64, *both, 1, 3.0, i64.copy(), np.zeros(1), np.zeros(0, np.int64), i32.copy())
-    count_held(0, 1, i32, offsets, np.ones(1), 2.0, 12.0, offsets, i32, degree, group, families, logs, 1, i64.copy())
-    fill_lifts(i32, 1, np.zeros(1, np.int32), degree, group, 2, 1, 1, lifts, lifts.copy())
-    score_units(i32, np.ones(1, np.bool_), offsets, i32, group, logs, lifts, lifts, out)
-    counts = np.zeros(1, np.int32)
-    mark_sharers(i32, offsets, i32, np.zeros(1, np.bool_))
-    seen_seldom(i32, 1, counts, group, np.zeros((2, SELDOM)))
-    scratch = (counts, lifts, lifts.copy(), np.zeros(1, np.bool_), np.zeros((1, 4), np.float32))
-    find_belonging(i32, 3.0, 2.0, 0.2, 0.5, 12.0, *both[2:4], *both[:2], *both[4:], 1, *scratch)
-    score_apart(
-        i32, offsets, counts, np.zeros((2, SELDOM)), 1, offsets, i32, degree, group, logs, 1, counts.copy(), out
-    )
-    score_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, out)
-    cover_groups(i32.reshape(1, 1), 0, 1, offsets, i32, degree, group, families, logs, 1, 12.0, 3.0, np.zeros(1))
