@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
@@ -44,11 +45,10 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     """
     unit = cells.unit.astype(np.int64)
     numbers = {"cell": np.arange(len(unit)).astype(np.int32), "key": cells.key_hash[cells.key], "unit": unit}
-    limit = np.ceil(BUCKETS * np.minimum(1.0, SAMPLE / np.maximum(cells.n, 1))).astype(np.int64)
     begun = np.full(int(unit.max()) + 1 if len(unit) else 0, np.iinfo(np.int64).max)
     np.minimum.at(begun, unit, cells.first_at)
     known = np.unique(unit)
-    _keep(connection, "of_cells", {**numbers, "most": limit})
+    _keep(connection, "of_cells", {**numbers, "most": buckets_looked_at(cells.n)})
     _keep(connection, "begun", {"unit": known, "at": begun[known]})
     connection.execute(
         "create or replace temp table span as "
@@ -60,6 +60,14 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     for name, query in _COUNTS.items():
         connection.execute(f"create or replace temp table {name} as {query}")
     connection.execute("drop table sent")
+
+
+def buckets_looked_at(exchanges: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """From which bucket on `focus` looks at no first message of a group. Shapes: exchanges (n,); result (n,)."""
+    first: npt.NDArray[np.int64] = np.ceil(BUCKETS * np.minimum(1.0, SAMPLE / np.maximum(exchanges, 1.0))).astype(
+        np.int64
+    )
+    return first
 
 
 def _keep(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, object]) -> None:

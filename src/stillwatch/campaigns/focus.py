@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from stillwatch import schema
 from stillwatch.campaigns.calibration import Floats
-from stillwatch.campaigns.counts import BUCKETS, SAMPLE
+from stillwatch.campaigns.counts import BUCKETS
 from stillwatch.profiles.index import Ints
 from stillwatch.profiles.kernels import add_projections
 from stillwatch.profiles.profile import matrix
@@ -31,19 +31,15 @@ def everybodys_mean(connection: duckdb.DuckDBPyConnection) -> Floats:
     return mean
 
 
-def focus(connection: duckdb.DuckDBPyConnection, n: int, exchanges: Floats, mean: Floats) -> Floats:
+def focus(connection: duckdb.DuckDBPyConnection, n: int, mean: Floats) -> Floats:
     """Mean cosine of pairs of first messages of each group, everybody's mean taken out. Shape (n,); NaN below `LEAST`.
 
-    The connection holds `grouped`, what was counted, and `exchanges`; exchanges (n,) how many a group has; mean
-    (n_dims,) everybody's.
+    The connection holds `grouped`, what was counted, and `exchanges`; mean (n_dims,) everybody's.
     Source: Gretton et al., A kernel two-sample test, JMLR 2012: the first term of MMD with a linear kernel.
     """
     dims = schema.PROJECTION_DIMS
     sums, squares, counts = np.zeros((n, dims), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    limit = np.ceil(BUCKETS * np.minimum(1.0, SAMPLE / np.maximum(exchanges, 1.0))).astype(np.int64)
-    connection.register("sampled_share", pa.table({"grp": np.arange(n), "bucket": limit}))
     _add(connection, _OF_GROUPS, sums, squares, counts)
-    connection.unregister("sampled_share")
     total = sums - counts[:, None] * mean
     own = squares - 2.0 * sums @ mean + counts * float(mean @ mean)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -53,9 +49,8 @@ def focus(connection: duckdb.DuckDBPyConnection, n: int, exchanges: Floats, mean
 
 _OF_GROUPS = """
     select g.grp, e.projection
-    from grouped g join sampled_share s using (grp) join firsts f on f.cell = g.cell and f.bucket < s.bucket
-        join exchanges e using (position)
-    where e.projection is not null
+    from grouped g join firsts f using (cell) join exchanges e using (position)
+    where f.bucket < g.most and e.projection is not null
 """
 
 _OF_EVERYBODY = f"""

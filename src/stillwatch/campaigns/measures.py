@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.counts import count_traffic
+from stillwatch.campaigns.counts import buckets_looked_at, count_traffic
 from stillwatch.campaigns.focus import everybodys_mean, focus
 from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
@@ -130,11 +130,13 @@ def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequen
     spread = np.bincount(owner, load**2, n) / np.maximum(units, 1) - usual**2
     exchanges = total(cells.n)
     mapping = {"grp": group, "cell": rows, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}
-    connection.register("grouping", pa.table({**mapping, "alone": units[group] == 1}))
+    # What a group is sampled by stands beside its cells: a join by what is less than a limit has no good plan.
+    mapping |= {"alone": units[group] == 1, "most": buckets_looked_at(exchanges)[group]}
+    connection.register("grouping", pa.table(mapping))
     connection.execute("create or replace temp table grouped as select * from grouping")
     connection.unregister("grouping")
     (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
-    alike = focus(connection, n, exchanges, mean)
+    alike = focus(connection, n, mean)
     moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
     tests, around = probed(connection, n), wrapped(connection, n)
     hidden, abroad = hiding(connection, n), elsewhere(connection, n)
