@@ -42,8 +42,7 @@ class Made:
 
     def find(self) -> list[Network]:
         """The networks of the links so far."""
-        volume = self.rng.lognormal(3, 1, N).astype(np.int64)
-        return find_networks(self.links(), volume, self.rng)
+        return find_networks(self.links(), self.rng)
 
 
 def campaign(made: Made, n: int, *, mould: int, accounts_a_card: int, exits: int) -> np.ndarray:

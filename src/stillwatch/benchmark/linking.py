@@ -87,9 +87,8 @@ def measure_networks(scale: float = 1.0) -> Measured:
     rows = []
     for size in SIZES:
         links, group = planted(max(size * scale, size / 10))
-        volume = np.random.default_rng(SEED).lognormal(3.0, 1.0, links.n_units).astype(np.int64)
         begin = time.perf_counter()
-        networks = find_networks(links, volume, np.random.default_rng(SEED))
+        networks = find_networks(links, np.random.default_rng(SEED))
         ours = time.perf_counter() - begin
         begin = time.perf_counter()
         _components(links)

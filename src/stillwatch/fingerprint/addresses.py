@@ -82,8 +82,3 @@ def ip_prefix(array: pa.Array) -> pa.Int64Array:
     if array.null_count == len(array):
         return pa.nulls(len(array), pa.int64())
     return hash_strings(ip_prefix_texts(array))
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    ip_prefix(pa.array(["192.0.2.1", None]))

@@ -158,10 +158,3 @@ def _list_offsets(array: pa.ListArray | pa.LargeListArray) -> NDArray[np.int64]:
     offsets = np.zeros(len(array) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    hash_strings(pa.array(["a", None]))
-    hash_strings(pa.array(["a"], pa.large_string()))
-    hash_sets(pa.array([["a"]]))

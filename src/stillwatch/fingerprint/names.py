@@ -181,8 +181,3 @@ def write_exchange_ids(batch: pa.RecordBatch, positions: NDArray[np.int64], path
     """Write a batch's exchange ids with their positions, as `EXCHANGE_IDS`, for whoever must name exchanges."""
     table = pa.table([pa.array(positions, pa.int64()), batch.column("exchange_id")], schema=EXCHANGE_IDS)
     write_table(table, path)
-
-
-def warm() -> None:
-    """Compile the kernel of this module into its cache."""
-    _Known().add(np.zeros(1, np.uint64))

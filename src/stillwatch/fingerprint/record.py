@@ -23,7 +23,7 @@ SCRIPTS = (
 )  # fmt: skip
 """Names of the scripts, in the order of their numbers."""
 
-__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch", "warm"]
+__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch"]
 
 VALUES = 255
 """Values of a bin that is not empty."""
@@ -206,11 +206,3 @@ def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.flo
     filled = SKETCH_BINS - empty
     agreed = np.maximum(equal - apart / (VALUES - 1), 0.0)
     return np.where(filled > 0, agreed / np.maximum(filled, 1), np.nan)
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    text = pa.array(["a prompt of a few words", None, "über 12 中文"])
-    _prompt_columns(text, 1)
-    _text_hashes(text, 1)
-    sketch(text)

@@ -76,8 +76,3 @@ def rhythm_bands(unit: Ints, bin_: Ints, n_units: int) -> tuple[Ints, Ints]:
         key = (columns[rows, 0] << 22) ^ columns[rows, 1] ^ (np.int64(band) << 50)
         values.append(key)
     return np.concatenate(units), np.concatenate(values)
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    rhythm_bands(np.zeros(8, np.int64), np.arange(8, dtype=np.int64), 2)

@@ -51,7 +51,7 @@ def decoy_networks(
     without: Units | None = None,
 ) -> list[list[Network]]:
     """What the search finds in each of `n_worlds` decoys."""
-    return [find_networks(decoy(links, volume, rng, without), volume, rng) for _ in range(n_worlds)]
+    return [find_networks(decoy(links, volume, rng, without), rng) for _ in range(n_worlds)]
 
 
 def best_of_decoys(

@@ -82,10 +82,9 @@ class Network:
         return self.bits.mean(axis=0) if len(self.bits) else np.zeros(len(FAMILIES))
 
 
-def find_networks(links: Links, volume: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Network]:
+def find_networks(links: Links, rng: np.random.Generator) -> list[Network]:
     """All candidate networks, strongest first.
 
-    Shapes: volume (n_units,) exchanges of each unit, for matching random groups.
     Cost: O(sum over units of links^2) for screening, then a few passes over the links of the members.
     """
     scorer = Scorer.of(links)

@@ -43,13 +43,3 @@ def add_hours(account, hour, counts):  # type: ignore[no-untyped-def]
     """Count exchanges by account and hour of the day. Shapes: account, hour (n,); counts (n_accounts, 24) int64."""
     for row in range(account.shape[0]):
         counts[account[row], hour[row]] += 1
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    one = np.zeros(1, np.int64)
-    add_projections(
-        one, np.zeros((1, 64), np.int8), np.ones(1, np.bool_), np.zeros((1, 64), np.int64), one.copy(), one.copy()
-    )
-    add_markers(one, one, np.zeros((1, 32), np.int64))
-    add_hours(one, one, np.zeros((1, 24), np.int64))

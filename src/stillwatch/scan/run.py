@@ -162,7 +162,7 @@ def detect(
             links = make_links(counting, index)
             workers.close()
         with progress.step("networks"):
-            networks = find_networks(links, volume, rng)
+            networks = find_networks(links, rng)
         with progress.step("campaigns"):
             key_exchanges(connection, [network.members for network in networks])
             cells = make_cells(connection)

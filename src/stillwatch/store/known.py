@@ -53,11 +53,3 @@ def _mark(old, hashes, table, met):  # type: ignore[no-untyped-def]
                 met[table[slot]] = True
                 break
             slot = (slot + np.uint64(1)) & slots
-
-
-def warm() -> None:
-    """Compile the kernels of this module into their cache."""
-    table = np.full(4, -1, np.int64)
-    one = np.zeros(1, np.uint64)
-    _place(one, table)
-    _mark(one, one, table, np.zeros(1, np.bool_))
