@@ -36,7 +36,7 @@ GIVEN_UP = 0.36
 ORGANISATION = 50
 IN_ORGANISATIONS = 0.3
 SEED = 5
-SIZES = (0.005, 0.01, 0.02)
+SIZES = (0.04, 0.2, 1.0)
 """Shares of the full size that are measured at scale 1; no scale makes them less than a tenth of these."""
 
 Ints = npt.NDArray[np.int64]
@@ -78,7 +78,10 @@ def planted(scale: float, seed: int = SEED) -> tuple[Links, Ints]:
         values = n + rng.integers(0, int(VALUES * scale), n_values)
         at, which = np.nonzero(rng.random((len(members), n_values)) < min(0.9, rng.uniform(5, 10) / n_values))
         rows.append(np.stack([members[at], kinds[which], values[which]]))
-    unit, kind, value = np.unique(np.concatenate(rows, axis=1), axis=1)
+    unit, kind, value = np.concatenate(rows, axis=1)
+    most = int(value.max()) + 1
+    shown = np.unique((unit * len(KINDS) + kind) * most + value)
+    unit, kind, value = shown // (len(KINDS) * most), shown // most % len(KINDS), shown % most
     return assemble(unit, kind, value, np.ones(len(unit), np.int64), n_units), group
 
 

@@ -8,14 +8,12 @@ is left out, or something that hardly anybody else has runs through them.
 
 from __future__ import annotations
 
-from collections import Counter
-from heapq import heapify, heappop, heappush
-
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from stillwatch.links.kinds import FAMILIES
+from stillwatch.networks.clumps import elect, join_clumps
 from stillwatch.networks.cut import thinnest_cut
 from stillwatch.networks.group import Scorer, Units
 
@@ -108,56 +106,23 @@ def _parts(scorer: Scorer, members: Units, indicators: Units) -> npt.NDArray[np.
     that a stranger connects, who shows something of both, stay two.
     """
     links = scorer.links
-    shows: dict[frozenset[int], int] = {}
+    shows: dict[bytes, int] = {}
     for indicator in indicators:
         sharers = links.members(int(indicator))
         rows = np.searchsorted(members, sharers)
         known = (rows < len(members)) & (members[np.minimum(rows, len(members) - 1)] == sharers)
-        mine = frozenset(rows[known].tolist())
+        mine = rows[known].tobytes()
         shows[mine] = shows.get(mine, 0) + 1
-    parts: dict[int, set[int]] = {}
-    of_member: dict[int, set[int]] = {}
-    for number, mine in enumerate(shows):
-        parts[number] = set(mine)
-        for row in mine:
-            of_member.setdefault(row, set()).add(number)
-    home = list(range(len(parts)))
-    grown = [0] * len(parts)
-    queue = [(len(part), number, 0) for number, part in parts.items()]
-    heapify(queue)
-    while queue:
-        size, number, then = heappop(queue)
-        if number not in parts or grown[number] != then:
-            continue
-        common = Counter(other for row in parts[number] for other in of_member[row] if other != number)
-        if not common:
-            continue
-        best = min(common.items(), key=lambda pair: (-pair[1], -len(parts[pair[0]]), pair[0]))
-        # What is larger takes in all that is smaller and belongs to it at one go, and is not looked at for each.
-        smaller = sorted(pair for pair in common.items() if len(parts[pair[0]]) < size)
-        joining = [other for other, n in [best, *smaller] if n >= max(1.0, BRIDGE * min(size, len(parts[other])))]
-        if not joining:
-            continue
-        whole = min(dict.fromkeys([number, *joining]), key=lambda at: (-len(parts[at]), at))
-        for at in dict.fromkeys([number, *joining]):
-            if at == whole:
-                continue
-            for row in parts.pop(at):
-                of_member[row].discard(at)
-                of_member[row].add(whole)
-                parts[whole].add(row)
-            home[at] = whole
-        grown[whole] += 1
-        heappush(queue, (len(parts[whole]), whole, grown[whole]))
-    votes: dict[int, Counter[int]] = {}
-    for number, (mine, n) in enumerate(shows.items()):
-        at = number
-        while home[at] != at:
-            home[at] = home[home[at]]
-            at = home[at]
-        for row in mine:
-            votes.setdefault(row, Counter())[at] += n
+    clumps = [np.frombuffer(mine, np.int64) for mine in shows]
+    home = np.arange(len(clumps))
     labels = len(home) + np.arange(len(members), dtype=np.int64)
-    for row, counts in votes.items():
-        labels[row] = min(counts.items(), key=lambda pair: (-pair[1], pair[0]))[0]
+    if clumps:
+        sizes = np.array([len(rows) for rows in clumps])
+        rows = np.concatenate(clumps)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        by_row = np.argsort(rows, kind="stable")
+        of_row = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(members)))])
+        clump_of = np.repeat(np.arange(len(clumps)), sizes)[by_row]
+        join_clumps(offsets, rows, of_row, clump_of, BRIDGE, home)
+        elect(of_row, clump_of, np.array(list(shows.values())), home, labels)
     return labels
