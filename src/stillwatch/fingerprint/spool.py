@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import insort
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,26 +18,27 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numba import njit
 from numpy.typing import NDArray
 
 from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
-
-PER_KEY = 8
-"""Exchanges kept of one head, one tail, or one system prompt."""
+from stillwatch.fingerprint.choosing import PER_KEY, Choice, Holdings, Ints
+from stillwatch.fingerprint.hashing import texts_of
 
 TEXT_BYTES = 8192
 """Of each of the two texts."""
 
-BUFFER_BYTES = 1 << 20
-"""Of the file, so that texts are written many at a time."""
+READ_BYTES = 8 << 20
+"""Of the file in one go, where texts are moved or given back."""
 
 PLACE_BYTES = 1024
 """What an exchange counts beside its texts, for its place in memory: tiny texts must not fill that instead."""
 
 KEYS = ("head_hash", "tail_hash", "system_hash")
 
-_FIRST_THRESHOLD = 2**64
+SAMPLE = pa.schema([("position", pa.int64()), ("system", pa.string()), ("prompt", pa.string())])
+"""The sampled texts, from which examples are made."""
 
 _INDEX = pa.schema(
     [
@@ -69,11 +70,54 @@ CANDIDATES = pa.schema(
         pa.field("position", pa.int64(), nullable=False),
         pa.field("exchange", pa.int64(), nullable=False),
         *(pa.field(name, pa.int64()) for name in KEYS),
-        pa.field("system_prompt", pa.binary()),
-        pa.field("prompt", pa.binary()),
+        pa.field("system_prompt", pa.string()),
+        pa.field("prompt", pa.string()),
     ]
 )
-"""What a sample has to be shown of a batch; texts cut to `TEXT_BYTES`, and so perhaps inside a character."""
+"""What a sample has to be shown of a batch; texts cut as the sample cuts them."""
+
+
+@njit(cache=True, nogil=True)
+def _cut_lengths(data, offsets, valid, out):  # type: ignore[no-untyped-def]
+    """Bytes kept of each text: at most TEXT_BYTES, and of no character only a part; -1: there is no such text."""
+    for row in range(out.shape[0]):
+        if not valid[row]:
+            out[row] = -1
+            continue
+        length = offsets[row + 1] - offsets[row]
+        if length > TEXT_BYTES:
+            length = TEXT_BYTES
+            while length > TEXT_BYTES - 4 and data[offsets[row] + length] & 0xC0 == 0x80:
+                length -= 1
+        out[row] = length
+
+
+@njit(cache=True, nogil=True)
+def _copy(source, source_at, lengths, target, target_at):  # type: ignore[no-untyped-def]
+    for i in range(lengths.shape[0]):
+        for k in range(lengths[i]):
+            target[target_at[i] + k] = source[source_at[i] + k]
+
+
+class _Column:
+    """A column of texts as the sample takes them."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._texts = texts_of(array)
+        self.lengths = np.empty(len(array), np.int64)
+        _cut_lengths(self._texts.data, self._texts.offsets, self._texts.valid, self.lengths)
+
+    def copy(self, rows: Ints, target: NDArray[np.uint8], at: Ints) -> None:
+        """Put the texts of some rows where they belong."""
+        _copy(self._texts.data, self._texts.offsets[rows], self.lengths[rows], target, at)
+
+    def take(self, rows: Ints) -> pa.StringArray:
+        """The texts of some rows."""
+        lengths = self.lengths[rows]
+        offsets = _offsets(lengths)
+        content = np.empty(int(offsets[-1]), np.uint8)
+        self.copy(rows, content, offsets)
+        return _strings(content, offsets, lengths >= 0)
 
 
 class Candidates:
@@ -102,24 +146,8 @@ class Candidates:
         rows = np.flatnonzero(chosen)
         some = pa.array(rows)
         columns = [fingerprints.column(name).take(some) for name in ("position", "exchange", *KEYS)]
-        for name in ("system_prompt", "prompt"):
-            texts = batch.column(name)
-            columns.append(pa.array([_cut(texts[row]) for row in rows.tolist()], pa.binary()))
+        columns += [_Column(batch.column(name)).take(rows) for name in ("system_prompt", "prompt")]
         return pa.Table.from_arrays(columns, schema=CANDIDATES)
-
-
-@dataclass(slots=True)
-class _Kept:
-    """Where an exchange's texts lie in the file, and how many keys hold them; -1: there is no such text."""
-
-    at: int
-    system_bytes: int
-    prompt_bytes: int
-    holders: int = 0
-
-    @property
-    def size(self) -> int:
-        return max(0, self.system_bytes) + max(0, self.prompt_bytes)
 
 
 class Spool:
@@ -132,12 +160,8 @@ class Spool:
 
     def __init__(self, path: Path, limit_bytes: int = 256 << 20, *, named: bool = False) -> None:
         self.path, self.limit_bytes, self.named = path, limit_bytes, named
-        self._threshold = _FIRST_THRESHOLD
-        self._by_key: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self._kept: dict[int, _Kept] = {}
-        self._live_bytes = 0
+        self._choice = Choice(limit_bytes)
         self._end = 0
-        self._cursor = 0
         self._generation = 0
         self._saved: Path | None = None
         self._file = self._new_file()
@@ -162,22 +186,12 @@ class Spool:
 
         Raises: OutputError where the disk is full.
         """
-        rows = [
-            (kind, key, hashed, position, kept.at, kept.system_bytes, kept.prompt_bytes)
-            for (kind, key), held in self._by_key.items()
-            for hashed, position in held
-            for kept in (self._kept[position],)
-        ]
-        columns = list(zip(*rows, strict=True)) or [()] * len(_INDEX)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, _INDEX, strict=True)]
-        write_table(pa.table(arrays, schema=_INDEX), index)
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise self._cannot(error) from None
-        halvings = _FIRST_THRESHOLD.bit_length() - self._threshold.bit_length()
+        choice, held = self._choice, self._choice.holdings()
+        arrays = [held.kind, held.key.view(np.int64), choice.hashes[held.entry], choice.positions[held.entry]]
+        arrays += list(choice.places[held.entry].T)
+        write_table(pa.table([pa.array(one) for one in arrays], schema=_INDEX), index)
         self._saved = self.texts_path
-        return Saved(self.texts_path.name, self._end, halvings)
+        return Saved(self.texts_path.name, self._end, choice.halvings)
 
     def forget(self) -> None:
         """Remove the texts of samples that were saved before the last one."""
@@ -192,114 +206,91 @@ class Spool:
         Raises: ValueError or OSError where it is not there whole.
         """
         table = pq.read_table(index, schema=_INDEX)
+        kind, key, hashes, positions, *places = (table[name].to_numpy() for name in _INDEX.names)
         spool = cls.__new__(cls)
         spool.path, spool.limit_bytes, spool.named = path, limit_bytes, True
-        spool._threshold = _FIRST_THRESHOLD >> saved.halvings
-        spool._by_key, spool._kept, spool._live_bytes = {}, {}, 0
-        spool._end = spool._cursor = saved.end
+        spool._end = saved.end
         spool._generation = int(saved.file.removeprefix(f"{path.name}-").removesuffix(".bin"))
         spool._saved = spool.texts_path
-        for kind, key, hashed, position, at, n_system, n_prompt in zip(*table.to_pydict().values(), strict=True):
-            spool._by_key.setdefault((kind, key), []).append((hashed, position))
-            kept = spool._kept.get(position)
-            if kept is None:
-                kept = spool._kept[position] = _Kept(at, n_system, n_prompt)
-                spool._live_bytes += kept.size + PLACE_BYTES
-            kept.holders += 1
+        _, first, entry = np.unique(positions, return_index=True, return_inverse=True)
+        at = np.stack(places, axis=1)[first]
+        spool._choice = Choice(limit_bytes, saved.halvings)
+        spool._choice.restore(
+            hashes[first], positions[first], _sizes(at), at, Holdings(kind, key.view(np.uint64), entry.astype(np.int64))
+        )
         if spool.texts_path.stat().st_size < saved.end:
             raise ValueError("the sampled texts are cut off")
-        spool._file = spool.texts_path.open("r+b", buffering=BUFFER_BYTES)
+        spool._file = spool.texts_path.open("r+b", buffering=0)
         spool._file.truncate(saved.end)
-        spool._file.seek(saved.end)
         spool.forget()
         return spool
 
-    def positions(self) -> NDArray[np.int64]:
+    def positions(self) -> Ints:
         """Positions of the exchanges in the sample, ascending."""
-        return np.array(sorted(self._kept), np.int64)
+        return np.sort(self._choice.positions[self._choice.live()])
 
-    def texts(self, positions: NDArray[np.int64]) -> dict[int, tuple[str | None, str | None]]:
-        """System prompt and prompt of those of the positions that are in the sample, each cut to `TEXT_BYTES`."""
-        found: dict[int, tuple[str | None, str | None]] = {}
-        for position in positions.tolist():
-            kept = self._kept.get(position)
-            if kept is not None:
-                content = self._read(kept)
-                cut = max(0, kept.system_bytes)
-                found[position] = (
-                    _text(content[:cut]) if kept.system_bytes >= 0 else None,
-                    _text(content[cut:]) if kept.prompt_bytes >= 0 else None,
-                )
-        return found
+    def table(self) -> pa.Table:
+        """Position, system prompt and prompt of all that is in the sample, by position, as `SAMPLE`."""
+        choice = self._choice
+        entries = choice.live()
+        entries = entries[np.argsort(choice.positions[entries])]
+        at, n_system, n_prompt = choice.places[entries].T
+        in_system, in_prompt = _offsets(n_system), _offsets(n_prompt)
+        systems, prompts = np.empty(int(in_system[-1]), np.uint8), np.empty(int(in_prompt[-1]), np.uint8)
+        for some, begin, content in self._pieces(at, np.maximum(n_system, 0) + np.maximum(n_prompt, 0)):
+            _copy(content, at[some] - begin, n_system[some], systems, in_system[some])
+            _copy(content, at[some] - begin + np.maximum(n_system[some], 0), n_prompt[some], prompts, in_prompt[some])
+        columns = [pa.array(choice.positions[entries])]
+        columns += [_strings(systems, in_system, n_system >= 0), _strings(prompts, in_prompt, n_prompt >= 0)]
+        return pa.Table.from_arrays(columns, schema=SAMPLE)
 
     def offer(self, batch: pa.RecordBatch, fingerprints: pa.RecordBatch) -> None:
         """Show a batch of exchanges and its fingerprints to the sample, row by row in their order.
 
         A batch of `CANDIDATES` is both.
         """
+        columns = [fingerprints.column(name) for name in KEYS]
+        has_key = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1)
+        if not has_key.any():
+            return
+        keys = np.stack([column.fill_null(0).to_numpy().view(np.uint64) for column in columns], axis=1)
+        system, prompt = _Column(batch.column("system_prompt")), _Column(batch.column("prompt"))
+        choice = self._choice
+        places = np.stack([np.zeros_like(system.lengths), system.lengths, prompt.lengths], axis=1)
         hashes = fingerprints.column("exchange").to_numpy().view(np.uint64)
-        keys = [fingerprints.column(name) for name in KEYS]
-        holds_text = np.zeros(len(hashes), np.bool_)
-        for column in keys:
-            holds_text |= column.is_valid().to_numpy(zero_copy_only=False)
-        if self._threshold < 2**64:
-            holds_text &= hashes < np.uint64(self._threshold)
-        rows = np.flatnonzero(holds_text)
-        if not len(rows):
-            return
-        chosen = pa.array(rows)
-        columns = [column.take(chosen).to_pylist() for column in keys]
-        positions = fingerprints.column("position").take(chosen).to_pylist()
-        systems, prompts = batch.column("system_prompt"), batch.column("prompt")
-        for i, row in enumerate(rows.tolist()):
-            self._consider(row, positions[i], int(hashes[row]), [column[i] for column in columns], systems, prompts)
-
-    def _consider(
-        self, row: int, position: int, hashed: int, keys: list[int | None], systems: pa.Array, prompts: pa.Array
-    ) -> None:
-        if hashed >= self._threshold:
-            return
-        entry = (hashed, position)
-        holders = []
-        for kind, key in enumerate(keys):
-            if key is not None:
-                held = self._by_key.setdefault((kind, key), [])
-                if len(held) < PER_KEY or entry < held[-1]:
-                    holders.append(held)
-        if not holders:
-            return
-        self._append(position, _cut(systems[row]), _cut(prompts[row]))
-        for held in holders:
-            insort(held, entry)
-            self._kept[position].holders += 1
-            if len(held) > PER_KEY:
-                self._release(held.pop()[1])
-        while self._live_bytes * 2 > self.limit_bytes:
-            self._raise_threshold()
-
-    def _append(self, position: int, system: bytes | None, prompt: bytes | None) -> None:
-        content = (system or b"") + (prompt or b"")
+        positions = fingerprints.column("position").to_numpy()
+        new, rows = choice.consider(hashes, positions, keys, has_key, _sizes(places))
+        choice.places[new] = places[rows]
+        n_system, n_prompt = np.maximum(system.lengths[rows], 0), np.maximum(prompt.lengths[rows], 0)
+        at = _offsets(n_system + n_prompt)
+        content = np.empty(int(at[-1]), np.uint8)
+        system.copy(rows, content, at)
+        prompt.copy(rows, content, at[:-1] + n_system)
         if self._end + len(content) > self.limit_bytes:
-            self._compact()
-        self._write(self._end, content)
-        self._kept[position] = _Kept(
-            self._end, -1 if system is None else len(system), -1 if prompt is None else len(prompt)
-        )
+            live = choice.live()
+            self._compact(np.setdiff1d(live, new, assume_unique=True))
+        self._write(self._file, self._end, content)
+        choice.places[new, 0] = self._end + at[:-1]
         self._end += len(content)
-        self._live_bytes += len(content) + PLACE_BYTES
 
-    def _read(self, kept: _Kept) -> bytes:
-        self._cursor = kept.at + kept.size
-        self._file.seek(kept.at)
-        return self._file.read(kept.size)
+    def _pieces(self, at: Ints, lengths: Ints) -> Iterator[tuple[Ints, int, NDArray[np.uint8]]]:
+        """Stretches of the file that hold texts: which of them, where it begins, and its bytes."""
+        order = np.argsort(at, kind="stable")
+        ends = np.maximum.accumulate((at + lengths)[order]) if len(order) else at
+        first = 0
+        while first < len(order):
+            begin = int(at[order[first]])
+            last = max(first + 1, int(np.searchsorted(ends, begin + READ_BYTES, "right")))
+            content = np.frombuffer(os.pread(self._file.fileno(), int(ends[last - 1]) - begin, begin), np.uint8)
+            yield order[first:last], begin, content
+            first = last
 
-    def _write(self, at: int, content: bytes) -> None:
+    def _write(self, file: BinaryIO, at: int, content: NDArray[np.uint8]) -> None:
+        left = memoryview(content.data)
         try:
-            # A seek empties the buffer: one for every text would be one write to the disk for every text.
-            if at != self._cursor:
-                self._file.seek(at)
-            self._cursor = at + len(content)
-            self._file.write(content)
+            while len(left):
+                n = os.pwrite(file.fileno(), left, at)
+                left, at = left[n:], at + n
         except OSError as error:
             raise self._cannot(error) from None
 
@@ -310,55 +301,51 @@ class Spool:
     def _new_file(self) -> BinaryIO:
         path = self.texts_path
         try:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b", buffering=BUFFER_BYTES)
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b", buffering=0)
             if not self.named:
                 path.unlink()
         except OSError as error:
             raise self._cannot(error) from None
         return file
 
-    def _release(self, position: int) -> None:
-        kept = self._kept[position]
-        kept.holders -= 1
-        if not kept.holders:
-            self._live_bytes -= kept.size + PLACE_BYTES
-            del self._kept[position]
-
-    def _raise_threshold(self) -> None:
-        self._threshold //= 2
-        for key in list(self._by_key):
-            held = self._by_key[key]
-            while held and held[-1][0] >= self._threshold:
-                self._release(held.pop()[1])
-            if not held:
-                del self._by_key[key]
-
-    def _compact(self) -> None:
+    def _compact(self, entries: Ints) -> None:
         """Copy what is kept into a new file: a saved sample still needs the old one."""
-        kept_in_order = sorted(self._kept.values(), key=lambda kept: kept.at)
         old, old_path = self._file, self.texts_path
+        places = self._choice.places
+        lengths = np.maximum(places[entries, 1:], 0).sum(axis=1)
         self._generation += 1
         new = self._new_file()
         end = 0
         try:
-            for kept in kept_in_order:
-                content = self._read(kept)
-                new.write(content)
-                kept.at = end
-                end += len(content)
-        except OSError as error:
+            for some, begin, content in self._pieces(places[entries, 0], lengths):
+                at = _offsets(lengths[some])
+                moved = np.empty(int(at[-1]), np.uint8)
+                _copy(content, places[entries[some], 0] - begin, lengths[some], moved, at)
+                self._write(new, end, moved)
+                places[entries[some], 0] = end + at[:-1]
+                end += len(moved)
+        except OutputError:
             new.close()
-            raise self._cannot(error) from None
+            raise
         old.close()
         if self.named and old_path != self._saved:
             old_path.unlink()
-        self._file, self._end, self._cursor = new, end, end
+        self._file, self._end = new, end
 
 
-def _cut(value: pa.Scalar) -> bytes | None:
-    return value.as_buffer().to_pybytes()[:TEXT_BYTES] if value.is_valid else None
+def _sizes(places: Ints) -> Ints:
+    sizes: Ints = np.maximum(places[:, 1:], 0).sum(axis=1) + PLACE_BYTES
+    return sizes
 
 
-def _text(content: bytes) -> str:
-    # A cut may fall inside a character; its first bytes are left away.
-    return content.decode("utf-8", "ignore")
+def _offsets(lengths: Ints) -> Ints:
+    """Where texts of such lengths lie one behind the other, and where the last one ends."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(np.maximum(lengths, 0), out=offsets[1:])
+    return offsets
+
+
+def _strings(content: NDArray[np.uint8], offsets: Ints, valid: NDArray[np.bool_]) -> pa.StringArray:
+    present = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    buffers = [present, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(content)]
+    return pa.StringArray.from_buffers(len(valid), buffers[1], buffers[2], buffers[0])

@@ -16,16 +16,13 @@ from stillwatch.engine.durable import replace_file, to_disk
 from stillwatch.engine.parts import write_table
 from stillwatch.engine.spark import cluster
 from stillwatch.errors import OutputError
-from stillwatch.fingerprint.spool import Spool
+from stillwatch.fingerprint.spool import SAMPLE
 from stillwatch.scan.clustered import gather
 from stillwatch.scan.gathering import Gathering, leave_out, read_checkpoint
 from stillwatch.scan.options import ScanOptions
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import read_logs
 from stillwatch.sources.resuming import Resume
-
-SAMPLE = pa.schema([("position", pa.int64()), ("system", pa.string()), ("prompt", pa.string())])
-"""The sampled texts, from which examples are made; the file goes with the work folder."""
 
 STATE = "ingested.json"
 DROP = "drop.parquet"
@@ -110,7 +107,8 @@ def ingest(
                         gathered.save(rows, quarantine, signature, now)
             drop = gathered.finish()
             write_table(pa.table({"position": drop}), work / DROP)
-            _write_sample(gathered.spool, work / "sample.parquet")
+            sample = SAMPLE.empty_table() if gathered.spool is None else gathered.spool.table()
+            write_table(sample, work / "sample.parquet")
         bad = quarantine.table()
         write_table(bad, work / "quarantine.parquet")
         n_rows = gathered.n_rows
@@ -174,11 +172,3 @@ def _read_state(path: Path) -> Ingested | None:
         return msgspec.json.decode(path.read_bytes(), type=Ingested)
     except (msgspec.MsgspecError, OSError):
         return None
-
-
-def _write_sample(spool: Spool | None, path: Path) -> None:
-    rows: list[tuple[int, str | None, str | None]] = []
-    if spool is not None:
-        rows = [(at, system, prompt) for at, (system, prompt) in sorted(spool.texts(spool.positions()).items())]
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    write_table(pa.table([pa.array(c, f.type) for c, f in zip(columns, SAMPLE, strict=True)], schema=SAMPLE), path)

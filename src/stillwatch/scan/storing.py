@@ -10,7 +10,8 @@ import msgspec
 
 from stillwatch.engine.parts import write_table
 from stillwatch.errors import UsageError
-from stillwatch.scan.ingest import SAMPLE, Ingested
+from stillwatch.fingerprint.spool import SAMPLE
+from stillwatch.scan.ingest import Ingested
 from stillwatch.scan.options import ScanOptions
 from stillwatch.sources.messages import DEFAULT_KEY
 from stillwatch.sources.quarantine import Quarantine

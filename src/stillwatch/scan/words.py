@@ -87,7 +87,7 @@ def examples(
 ) -> dict[int, str]:
     """Template -> its text with the slots marked, for those of which enough accounts' texts were sampled.
 
-    sample: the table of `ingest.SAMPLE`; the connection holds `exchanges` and `exchange_template`.
+    sample: the table of `spool.SAMPLE`; the connection holds `exchanges` and `exchange_template`.
     """
     wanted = sorted(set(templates))
     texts = pq.read_table(sample)
