@@ -407,7 +407,7 @@ class _Score:
                     bits=bits * share,
                     observed=observed,
                     expected=expected,
-                    sentence=one.sentence.format(observed=observed, expected=expected),
+                    sentence=one.said(observed, expected),
                 )
             )
         return out

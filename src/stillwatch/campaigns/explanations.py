@@ -69,7 +69,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
     ),
     Honest(
         "agency",
-        "an agency that works for distinct businesses from one place, with its own moulds",
+        "an agency that works for distinct businesses from one place, with its own templates",
         _SHARED | {"partition", "shared-rhythm", "synchrony", "concealment"},
         "applications",
     ),
@@ -103,7 +103,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
     ),
     Honest(
         "popular tool",
-        "users of one tool, who share its mould and its client",
+        "users of one tool, who share its template and its client",
         frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment"}) | PLACE,
         "people",
     ),
@@ -207,7 +207,9 @@ def weigh_explanations(
             said.insert(0, _ONE_THING)
         if honest.mixed and place.spread <= KEPT_TO:
             margin += ASSUMED_BITS
-            said_of = f"its moulds keep to {place.spread:.0%} of the accounts that mixing them with the rest would use"
+            said_of = (
+                f"its templates keep to {place.spread:.0%} of the accounts that mixing them with the rest would use"
+            )
             against.append((ASSUMED_BITS, said_of))
         out.append(
             Explanation(

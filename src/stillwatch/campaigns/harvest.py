@@ -368,7 +368,7 @@ def _piece(name: str, bits: float, observed: float, expected: float) -> Evidence
         bits=bits,
         observed=seen,
         expected=usual,
-        sentence=known.sentence.format(observed=seen, expected=usual),
+        sentence=known.said(seen, usual),
     )
 
 
@@ -380,7 +380,7 @@ def _explanation(name: str, mine: _Measured, weighed: _Weighed, row: int, asked:
     if name == APPLICATION:
         said = "one application that answers its own users, or works off a list"
         against = [f"of the applications that honest accounts run, {rare}"]
-        fits = ["most of its prompts are poured from moulds, as every application's are"]
+        fits = ["most of its prompts follow templates, as every application's do"]
         if len(asked) < 2:
             bits -= ONE_WAY_BITS
             fits.insert(0, f"it asks for {asked[0] if asked else 'none of the ways of making data'} alone, as one does")

@@ -8,6 +8,7 @@ accounts *share* is weighed on the links instead (`campaigns.sharing`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +44,25 @@ class MeasuredEvidence:
     atlas: str | None
     number: Number
     shown: Callable[[float], float]
+
+    def said(self, observed: float, expected: float) -> str:
+        """The sentence with its figures; what would look alike though it differs gets a digit more, or two."""
+        for more in range(MORE_DIGITS + 1):
+            sentence = _finer(self.sentence, more)
+            figures = [one.format(observed=observed, expected=expected) for one in _FIGURE.findall(sentence)]
+            if len(set(figures)) == len(figures):
+                return sentence.format(observed=observed, expected=expected)
+        return self.sentence.format(observed=observed, expected=expected)
+
+
+MORE_DIGITS = 2
+_FIGURE = re.compile(r"\{(?:observed|expected):[^}]*\}")
+_DIGITS = re.compile(r"\.(\d+)([f%])\}")
+
+
+def _finer(sentence: str, more: int) -> str:
+    """The sentence with so many digits more behind the point of each figure."""
+    return _DIGITS.sub(lambda found: f".{int(found[1]) + more}{found[2]}}}", sentence)
 
 
 _EVIDENCE: dict[str, MeasuredEvidence] = {}

@@ -24,6 +24,9 @@ LARGE = 256
 so many members is smooth, and drawing more cost more than all the rest of a scan (measured: ten minutes of twelve on
 3.3 million exchanges)."""
 
+TELLING_BITS = 2
+"""A member that shares this much of a kind with the others counts as one that shares it, in the sentence alone."""
+
 NAMES = {
     "template": "shared-template",
     "tools": "shared-tools",
@@ -41,7 +44,7 @@ NAMES = {
 """Evidence names of the groups of kinds; `docs/evidence/` has a page for each."""
 
 SENTENCES = {
-    "template": "prompts poured from the same moulds",
+    "template": "prompts of the same templates",
     "tools": "the same set of tools",
     "item": "word for word the same prompts",
     "client": "the same client software",
@@ -52,7 +55,7 @@ SENTENCES = {
     "end-user": "the same end users",
     "handoff": "conversations that begin in one account and go on in another",
     "replay": "the same opaque reasoning blocks",
-    "rhythm": "the same active minutes",
+    "rhythm": "the same minutes of activity",
 }
 
 
@@ -60,8 +63,8 @@ SENTENCES = {
 class Sharing:
     """What a network shares. Shapes: group_bits (n_groups,) mean bits a member; family_bits (n_families,) calibrated.
 
-    covered (n_groups,): share of members with at least two bits of each group.  n_random: size of the null sample.
-    extrapolated: whether bits go beyond what that sample shows.
+    covered (n_groups,): share of members with at least `TELLING_BITS` of each group.
+    n_random: size of the null sample.  extrapolated: whether bits go beyond what that sample shows.
     """
 
     group_bits: Floats
@@ -93,7 +96,7 @@ def weigh_sharing(
     mean = by_family(bits).mean(axis=0)
     weigh = _tail_bits if few else rank_bits
     family = np.array([weigh(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
-    return Sharing(bits.mean(axis=0), (bits >= 2).mean(axis=0), family, random, len(random), few)
+    return Sharing(bits.mean(axis=0), (bits >= TELLING_BITS).mean(axis=0), family, random, len(random), few)
 
 
 def _tail_bits(value: float, null: Floats) -> float:
@@ -134,8 +137,8 @@ def sharing_evidence(sharing: Sharing) -> list[Evidence]:
                     observed=float(sharing.group_bits[g]),
                     expected=expected,
                     sentence=f"{_how_many(float(sharing.covered[g]))} of its accounts share {SENTENCES[name]} with "
-                    f"others of them: what an account shares so is {_times(float(sharing.group_bits[g]))} as common "
-                    f"here as among everybody else, in random groups of as many {_times(expected)}",
+                    f"each other at least {2**TELLING_BITS} times as often as with strangers; on average "
+                    f"{_times(float(sharing.group_bits[g]))} as often, in random groups of as many {_times(expected)}",
                 )
             )
     return out

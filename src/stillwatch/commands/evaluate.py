@@ -266,7 +266,8 @@ def show(scores: Scores) -> None:
         console.print(f"  pieces of campaigns that are no find: {', '.join(scores.split_campaigns)}")
     accused = sum(scores.accused.values())
     console.print(
-        f"{accused} of {scores.honest_accounts:,} honest accounts accused{f': {scores.accused}' if accused else ''}"
+        f"{accused:,} of {scores.honest_accounts:,} honest accounts accused"
+        + (f": {', '.join(f'{n:,} of {kind}' for kind, n in scores.accused.items())}" if accused else "")
     )
     console.print(f"{scores.networks} networks, which accuse nobody")
     if scores.network_findings:

@@ -14,7 +14,7 @@ REPLACED_BITS = 2.0
 """Bits of `succession` from which it is said that accounts are replaced as they are closed."""
 
 UNSEEN: dict[str, str] = {
-    "shared-template": "prompts poured from one mould by many accounts",
+    "shared-template": "prompts of one template from many accounts",
     "shared-tools": "the same tools offered by many accounts",
     "shared-items": "the same questions or documents in many accounts",
     "shared-payment": "one payment instrument behind many accounts",
@@ -32,7 +32,7 @@ UNSEEN: dict[str, str] = {
     "succession": "new accounts in the place of closed ones",
     "even-load": "work dealt out evenly over accounts",
     "partition": "one list of questions dealt out without overlap",
-    "mould-and-slots": "moulds filled with ever new items",
+    "mould-and-slots": "templates filled with ever new items",
     "focus": "prompts narrower in their topics than people's",
     "targets": "which capability is asked for",
     "pivot": "a move to a new model on its first day",

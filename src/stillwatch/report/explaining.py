@@ -258,8 +258,8 @@ def _reason(part: Part) -> str:
         "stolen": f"It looks like a stolen key in {finding}: the owner's traffic goes on beside, and the owner is a "
         "victim.",
         "adjacent": f"It is near {finding} and not accused, {own}: they may come from one family of evidence alone, it "
-        "may carry hardly any of the exchanges, have had the mould before the campaign, or have an owner of whom too "
-        "little is seen.",
+        "may carry hardly any of the exchanges, have had the template before the campaign, or have an owner of whom "
+        "too little is seen.",
     }
     return said.get(part.role, f"It is {part.role} in {finding}, {own}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ MAX_EXAMPLE = 6_000
 """Characters of an example that are shown."""
 
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SLOTS = re.compile(r"⟦…⟧(?:[^\w⟦⟧]*⟦…⟧)+")
 _KEPT = frozenset("\n\t\u200c\u200d")
 """Joiners stay: scripts need them to spell words."""
 
@@ -34,6 +36,11 @@ def shown(text: str, limit: int = MAX_ID) -> str:
             out.append(char)
     rest = len(text) - len(cut)
     return "".join(out) + (f"… ({rest:,} more characters)" if rest > 0 else "")
+
+
+def joined_slots(example: str) -> str:
+    """A template's text in which slots with nothing but signs between them are one."""
+    return _SLOTS.sub("⟦…⟧", example)
 
 
 def shown_id(text: str) -> str:

@@ -21,7 +21,7 @@ from stillwatch.report.members import MAX_ACCOUNTS, MAX_NETWORK_ACCOUNTS, Member
 from stillwatch.report.naming import linked_findings
 from stillwatch.report.near import Near
 from stillwatch.report.summary import ScanSummary
-from stillwatch.report.text import MAX_EXAMPLE, parse_time, shown
+from stillwatch.report.text import MAX_EXAMPLE, joined_slots, parse_time, shown
 from stillwatch.report.waterfall import Chance, Step, chances, exact_sum, waterfall
 
 MAX_QUARANTINE_REASONS = 50
@@ -255,7 +255,7 @@ def _bars(steps: list[Step]) -> tuple[list[Bar], float]:
 def _pieces(example: str | None) -> Iterator[tuple[str, bool]]:
     if example is None:
         return
-    for piece in _SLOT.split(shown(example, MAX_EXAMPLE)):
+    for piece in _SLOT.split(shown(joined_slots(example), MAX_EXAMPLE)):
         if piece:
             yield piece, piece.startswith("⟦") and piece.endswith("⟧")
 

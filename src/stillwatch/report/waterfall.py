@@ -18,6 +18,9 @@ PRIOR_FACTORS = (0.1, 1.0, 10.0)
 NOT_ITEMISED_BITS = 0.05
 """A difference between an axis's bits and the sum of its pieces that rounding does not explain."""
 
+NOTHING_BITS = 0.05
+"""Evidence of a campaign or harvest that would stand as 0.0 bits; all of it is one step."""
+
 AXES = ("coordination", "extraction")
 
 
@@ -25,7 +28,7 @@ AXES = ("coordination", "extraction")
 class Step:
     """One step of the sum, from `begin` to `end` in running bits.
 
-    kind: prior, evidence, overlap, rest, subtotal, honest or total.
+    kind: prior, evidence, overlap, small, rest, subtotal, honest or total.
     """
 
     kind: str
@@ -61,15 +64,23 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
     ]  # fmt: skip
     for axis, said in zip(AXES, (finding.coordination_bits, finding.extraction_bits), strict=True):
         begin_axis = at
-        for piece in pieces(finding, axis):
+        mine = pieces(finding, axis)
+        small = [piece for piece in mine if finding.verdict != "network" and abs(piece.bits) < NOTHING_BITS]
+        for piece in (one for one in mine if one not in small):
             kind = "overlap" if piece.bits < 0 else "evidence"
             steps.append(Step(kind, piece.name, piece.family, axis, piece.bits, at, at + piece.bits, piece.sentence))
             at += piece.bits
+        if small:
+            added = sum(piece.bits for piece in small)
+            said_of_them = f"next to nothing: {', '.join(piece.name for piece in small)}"
+            steps.append(Step("small", "others", "", axis, added, at, at + added, said_of_them))
+            at += added
         rest = said - (at - begin_axis)
         if abs(rest) > NOT_ITEMISED_BITS:
             steps.append(Step("rest", "not itemised", "", axis, rest, at, at + rest, "bits that no piece accounts for"))
             at += rest
-        steps.append(Step("subtotal", axis, "", axis, at - begin_axis, begin_axis, at, f"all {axis} evidence"))
+        if mine or abs(said) > NOT_ITEMISED_BITS:
+            steps.append(Step("subtotal", axis, "", axis, at - begin_axis, begin_axis, at, f"all {axis} evidence"))
     if not accuses:
         return steps[1:]
     best = best_explanation(finding)

@@ -186,8 +186,12 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
             done = ((k, play(recipe, k, homes[k])) for k in range(len(cast)))
         for k, one in done:
             played[k] = one
-            say(f"{cast[k].called}: {one.n_accounts:,} accounts, {one.shelf.n:,} exchanges")
+            say(f"{cast[k].called}: {_counted(one.n_accounts, 'account')}, {_counted(one.shelf.n, 'exchange')}")
     return [played[k] for k in range(len(cast))]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _ready(recipe: Recipe, entries: list[Played], sink: Logs, workers: int) -> Iterator[Piece]:

@@ -147,3 +147,8 @@ def test_times_says_bits_as_a_factor(value: float, expected: str) -> None:
 def test_days_says_each_part_of_a_date_once(first: str, last: str, expected: str) -> None:
     """A span of days without what both ends have in common."""
     assert expected == text.days(first, last)
+
+
+def test_slots_with_nothing_but_signs_between_them_are_one() -> None:
+    """A page of lone full stops between slots says nothing; words between them stay."""
+    assert text.joined_slots("Task: ⟦…⟧ .\n⟦…⟧ : ⟦…⟧ by ⟦…⟧!") == "Task: ⟦…⟧ by ⟦…⟧!"

@@ -86,3 +86,27 @@ def test_no_prior_breaks_the_sum(campaign: Finding, prior: float) -> None:
     """Priors at the ends of the scale give numbers."""
     assert all(math.isfinite(step.end) for step in waterfall(campaign, prior))
     assert all(0.0 <= one.p <= 1.0 for one in chances(campaign, prior))
+
+
+def test_what_says_next_to_nothing_is_one_step(campaign: Finding) -> None:
+    """Rows of 0.0 bits tell a reader nothing: they are named together, and the sum stays what it is."""
+    trifle = msgspec.structs.replace(campaign.evidence[0], axis="extraction", bits=0.02)
+    more = msgspec.structs.replace(
+        campaign,
+        evidence=[*campaign.evidence, *(msgspec.structs.replace(trifle, name=name) for name in ("probing", "pivot"))],
+        extraction_bits=campaign.extraction_bits + 0.04,
+    )
+    steps = waterfall(more, 100.0)
+    assert [(step.name, step.sentence) for step in steps if step.kind == "small"] == [
+        ("others", "next to nothing: pivot, probing")
+    ]
+    assert [step.bits for step in steps if step.kind == "subtotal"][-1] == pytest.approx(more.extraction_bits)
+
+
+def test_a_harvest_has_no_sum_of_coordination() -> None:
+    """One customer acts as one anyway: an axis without evidence has no row of 0.0 bits."""
+    harvest = next(f for f in rich_scan().findings.findings if f.verdict == "harvest")
+    alone = msgspec.structs.replace(
+        harvest, evidence=[one for one in harvest.evidence if one.axis == "extraction"], coordination_bits=0.0
+    )
+    assert {step.axis for step in waterfall(alone, 100.0) if step.kind == "subtotal"} == {"extraction"}

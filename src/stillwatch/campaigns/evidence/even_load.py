@@ -14,7 +14,7 @@ from stillwatch.campaigns.registry import evidence
     high=False,
     atlas="AML.T0021",
     sentence="its accounts send much the same number of exchanges: they differ by {observed:.0%} of the mean, those of "
-    "unrelated users of one mould by {expected:.0%}; work that is dealt out comes out even",
+    "unrelated users of one template by {expected:.0%}; work that is dealt out comes out even",
 )
 def even_load(measures: Measures, null: Measures) -> Floats:
     """Coefficient of variation of exchanges an account.

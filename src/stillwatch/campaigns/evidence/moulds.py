@@ -12,7 +12,7 @@ from stillwatch.campaigns.registry import evidence
     axis="extraction",
     needs=("prompt",),
     atlas="AML.T0065",
-    sentence="{observed:.0%} of its exchanges pour a new item into a fixed mould and open a conversation with it; of "
+    sentence="{observed:.0%} of its exchanges put a new item into a fixed template and open a conversation with it; of "
     "an ordinary honest account's {expected:.0%}",
 )
 def mould_and_slots(measures: Measures, null: Measures) -> Floats:

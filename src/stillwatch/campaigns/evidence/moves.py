@@ -30,7 +30,7 @@ def pivot(measures: Measures, null: Measures) -> Floats:
     needs=("requested_at",),
     atlas="AML.T0021",
     sentence="accounts of it begin within a day of another's being closed {observed:.1f} times as often as chance has "
-    "it, as where closed ones are replaced; those of unrelated users of one mould {expected:.1f} times",
+    "it, as where closed ones are replaced; those of unrelated users of one template {expected:.1f} times",
     shown=lambda bits: 2.0**bits,
 )
 def succession(measures: Measures, null: Measures) -> Floats:

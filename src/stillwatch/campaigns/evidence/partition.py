@@ -15,7 +15,7 @@ from stillwatch.campaigns.registry import evidence
     needs=("prompt",),
     high=False,
     atlas="AML.T0024.002",
-    sentence="{observed:.1%} of what its accounts ask, another of them asks too; among unrelated users of one mould "
+    sentence="{observed:.1%} of what its accounts ask, another of them asks too; among unrelated users of one template "
     "{expected:.1%}; a work queue hands each item out once",
 )
 def partition(measures: Measures, null: Measures) -> Floats:

@@ -12,8 +12,8 @@ from stillwatch.campaigns.registry import evidence
     axis="coordination",
     needs=("requested_at",),
     atlas="AML.T0021",
-    sentence="two of its accounts are active in the same ten minutes {observed:,.1f} times as often as everybody's "
-    "rhythm explains; two unrelated users of one mould {expected:,.1f} times",
+    sentence="any two of its accounts are active in the same ten minutes {observed:,.1f} times as often as everybody's "
+    "rhythm explains; any two unrelated users of one template {expected:,.1f} times",
     shown=lambda bits: 2.0**bits,
 )
 def synchrony(measures: Measures, null: Measures) -> Floats:
