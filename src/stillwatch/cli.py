@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> where it is, and its line in the help."""
 
+STOPPED = "stopped; nothing was published. The same command goes on where it can."
+
 HIDDEN: dict[str, str] = {"warm": "warm:warm"}
 """For set-up, not for people."""
 
@@ -37,6 +39,7 @@ def make_app() -> App:
         version=__version__,
         default_parameter=Parameter(negative=()),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for name, (place, text) in COMMANDS.items():
         app.command(f"stillwatch.commands.{place}", name=name, help=text)
@@ -64,7 +67,7 @@ def run(arguments: list[str]) -> int:
     except CycloptsError:
         return 2
     except KeyboardInterrupt:
-        return _say("stopped; nothing was published. The same command goes on where it can.", 130)
+        return _say(STOPPED, 130)
     except BrokenPipeError:
         # The reader of our output went away; Python's own flush at exit must not complain about it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,6 +76,11 @@ def run(arguments: list[str]) -> int:
         return _say(f"{error.filename or 'the system says'}: {error.strerror or error}", 1)
     except MemoryError:
         return _say("out of memory: give the scan less to hold with --memory, or a larger machine", 1)
+    except Exception as error:
+        # DuckDB makes an error of its own of Ctrl-C while a query runs.
+        if "Query interrupted" in str(error) or type(error).__name__ == "InterruptException":
+            return _say(STOPPED, 130)
+        raise
     return status if isinstance(status, int) else 0
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from stillwatch.sources.known_addresses import AddressCoverage
 
 
+MOST_REASONS = 40
+"""Reasons that are listed, the most frequent first; in the words of one file's damage there could be thousands."""
+
+
 def check(
     logs: list[str],
     /,
@@ -127,11 +131,11 @@ def _show(result: CheckResult, console: Console) -> None:
     if result.reasons:
         head("Why rows are in quarantine")
         reasons = table("rows", "reason", right=True)
-        for reason, count in result.reasons[:8]:
+        for reason, count in result.reasons[:MOST_REASONS]:
             reasons.add_row(f"{count:,}", Text(reason))
         console.print(Padding(reasons, (0, 0, 0, 2)))
-        if len(result.reasons) > 8:
-            say(f"and {len(result.reasons) - 8:,} other reasons", "dim")
+        if len(result.reasons) > MOST_REASONS:
+            say(f"and {len(result.reasons) - MOST_REASONS:,} other reasons; a scan's quarantine.parquet has all", "dim")
     if result.addresses is not None:
         _show_addresses(result.addresses, say, head)
     lacking: dict[str, list[str]] = {}
