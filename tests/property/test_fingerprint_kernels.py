@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.fingerprint.hashing import hash_lists, hash_sets, hash_strings, hash_text
+from stillwatch.fingerprint.hashing import first_rows, hash_lists, hash_sets, hash_strings, hash_text, texts_of
 from stillwatch.fingerprint.markers import MARKERS, Marker, marker_table
-from stillwatch.fingerprint.record import SCRIPTS, _prompt_columns, _text_hashes, likeness, sketch
+from stillwatch.fingerprint.record import SCRIPTS, _prompt_columns, _system_columns, _word_hashes, likeness, sketch
 from stillwatch.fingerprint.words import SEGMENT, WORD_BYTES, word_hashes
 
 M = 2**64 - 1
@@ -245,7 +245,7 @@ def check_text(text: bytes) -> None:
     assert list(columns["sketch"]) == oracle_sketch(text)
     assert np.frombuffer(columns["projection"], np.int8).tolist() == oracle_projection(text)
     assert sketch(binary([text]))[0].tolist() == oracle_sketch(text)
-    as_is, as_mould, edges = _text_hashes(binary([text]), 1)
+    as_is, (as_mould, edges) = _word_hashes(binary([text]), 1), _system_columns(binary([text]), 1)
     assert as_is[0].as_py() == columns["prompt_hash"]
     assert as_mould[0].as_py() == signed(sequence_hash([word_hash(w) for w in mould]))
     assert edges[0].as_py() == oracle_markers(words[:64]) | oracle_markers(words[-64:])
@@ -286,8 +286,16 @@ def _all(array: pa.Array, threads: int) -> dict[str, pa.Array]:
         columns = {
             name: pa.nulls(len(array), column.type) for name, column in _prompt_columns(binary([b""]), 1).items()
         }
-    as_is, as_mould, edges = _text_hashes(array, threads)
+    as_is, (as_mould, edges) = _word_hashes(array, threads), _system_columns(array, threads)
     return {**columns, "as_is": as_is, "as_mould": as_mould, "edges": edges}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.sampled_from([b"", b"a", b"a" * 64, b"a" * 200, b"b" * 200]), BYTES)))
+def test_the_first_row_of_each_text_is_found(texts: list[bytes | None]) -> None:
+    """A text that comes again points at where it came first, and no other text does."""
+    expected = [row if text is None else texts.index(text) for row, text in enumerate(texts)]
+    assert first_rows(texts_of(pa.array(texts, pa.binary()))).tolist() == expected
 
 
 @settings(max_examples=300, deadline=None)
@@ -395,7 +403,7 @@ def test_long_system_prompts_speak_by_their_edges() -> None:
     filler = " ".join(["word"] * 64)
     said = [f"rate the {filler} {filler}", f"{filler} rate the {filler}", f"{filler} {filler} rate the"]
     grading = 1 << MARKERS["grading"]
-    assert [row.as_py() & grading for row in _text_hashes(binary([t.encode() for t in said]), 1)[2]] == [
+    assert [row.as_py() & grading for row in _system_columns(binary([t.encode() for t in said]), 1)[1]] == [
         grading,
         0,
         grading,

@@ -11,11 +11,25 @@ import pyarrow.parquet as pq
 from stillwatch.errors import OutputError
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table in one step: a reader sees the whole file or none."""
+def write_table(table: pa.Table, path: Path, *, plain: Sequence[str] | None = None) -> None:
+    """Write a table in one step: a reader sees the whole file or none.
+
+    plain: columns that hardly repeat, of a table that is read soon and goes soon: they are written as they are, and the
+    others with what costs little; such a file is larger, and takes half of the time.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        pq.write_table(table, partial, compression="zstd", compression_level=1)
+        if plain is None:
+            pq.write_table(table, partial, compression="zstd", compression_level=1)
+        else:
+            others = [name for name in table.column_names if name not in plain]
+            pq.write_table(
+                table,
+                partial,
+                compression={name: "none" if name in plain else "snappy" for name in table.column_names},
+                use_dictionary=others,
+                write_statistics=others,
+            )
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -73,6 +73,50 @@ def _hash_rows(data, offsets, valid, start, out):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
+def _first_rows(data, offsets, hashes, valid, table, out):  # type: ignore[no-untyped-def]
+    """The row that shows each row's text first, by hashes and then by bytes. table: slots, a power of two, all -1."""
+    slots = U(table.shape[0] - 1)
+    for row in range(valid.shape[0]):
+        out[row] = row
+        if not valid[row]:
+            continue
+        h = hashes[row]
+        slot = (h ^ (h >> U(32))) & slots
+        while table[slot] >= 0:
+            other = table[slot]
+            length = offsets[row + 1] - offsets[row]
+            if hashes[other] == h and offsets[other + 1] - offsets[other] == length:
+                same = True
+                one, two = data[offsets[row] : offsets[row + 1]], data[offsets[other] : offsets[other + 1]]
+                at = 0
+                while same and at < length:
+                    stop = min(at + 64, length)
+                    for i in range(at, stop):
+                        same &= one[i] == two[i]
+                    at = stop
+                if same:
+                    out[row] = other
+                    break
+            slot = (slot + U(1)) & slots
+        else:
+            table[slot] = row
+
+
+def first_rows(texts: Texts) -> NDArray[np.int64]:
+    """For each row the first one that has the same text, itself where there is none before it.
+
+    Shapes: (n,) int64.   Cost: two passes over the bytes, the second over those of texts that come again.
+    """
+    n = len(texts.valid)
+    hashes = np.zeros(n, np.uint64)
+    _hash_rows(texts.data, texts.offsets, texts.valid, U(_start(0)), hashes)
+    table = np.full(1 << max(4, (2 * n).bit_length()), -1, np.int32)
+    out = np.empty(n, np.int64)
+    _first_rows(texts.data, texts.offsets, hashes, texts.valid, table, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def _hash_sets(hashes, offsets, out):  # type: ignore[no-untyped-def]
     for row in range(out.shape[0]):
         members = np.sort(hashes[offsets[row] : offsets[row + 1]])

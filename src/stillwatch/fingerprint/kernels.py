@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from stillwatch.fingerprint.machine import trailing_zeros
+from stillwatch.fingerprint.phrases import EDGE_WORDS, may_end, phrases_ending
 from stillwatch.fingerprint.words import (
     BASE,
     LATIN,
@@ -47,9 +48,6 @@ CHUNK_BOUNDARY = U(2**64 // 5)
 """A pair of words ends a chunk when its hash is below this: one in five, so that chunks have 7 words on average."""
 
 HEAD_CHUNKS, TAIL_CHUNKS, ALL_CHUNKS = 4, 4, 8
-EDGE_WORDS = 64
-"""Head and tail chunks begin within this many words of the prompt's beginning or end."""
-
 END_WORDS = 8
 """Words of head_hash and tail_hash."""
 
@@ -61,9 +59,6 @@ LONG_WORD = 5
 BLOB_BYTES = 80
 LONG_LINE_BYTES = 4000
 BARS_OF_A_TABLE = 6
-
-SURE = np.int64(0xFFFFFFFF)
-"""Bits of phrases that set a marker by themselves; those of hints lie above."""
 
 HAS_CODE, HAS_JSON, HAS_LIST, HAS_MATH, HAS_TAGS = range(5)
 HAS_QUESTION, HAS_TABLE, HAS_BLOB, HAS_LONG_LINE, HAS_SLOTS = range(5, 10)
@@ -84,18 +79,20 @@ def fill_bins(smallest, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def keep_smallest(kept, value):  # type: ignore[no-untyped-def]
-    """Put a value into an ascending array of distinct smallest values, if it belongs there."""
+    """Put a value into an ascending array of distinct smallest values, if it belongs there.
+
+    Without branches: where a hash belongs cannot be foretold, and each wrong guess would cost more than all of this.
+    """
     last = kept.shape[0] - 1
     if value >= kept[last]:
         return
-    i = last
-    while i > 0 and kept[i - 1] >= value:
-        i -= 1
-    if kept[i] == value:
-        return
-    for j in range(last, i, -1):
-        kept[j] = kept[j - 1]
-    kept[i] = value
+    there = False
+    for i in range(last):
+        there |= kept[i] == value
+    value = ONES if there else value
+    for i in range(last, 0, -1):
+        kept[i] = min(kept[i], max(kept[i - 1], value))
+    kept[0] = min(kept[0], value)
 
 
 @njit(cache=True, nogil=True)
@@ -128,53 +125,6 @@ def _spread(h, weight, sums):  # type: ignore[no-untyped-def]
         code = np.int64(h >> U(59))
         h <<= U(5)
         sums[16 * quarter + (code & 15)] += weight if code & 16 else -weight
-
-
-@njit(cache=True, nogil=True)
-def _phrases(ring, count, keys, bits, groups, hinted):  # type: ignore[no-untyped-def]
-    """The markers of all phrases that end with the newest word, and of hints that have found a second, different one.
-
-    ring: hashes of the last 16 words.  hinted: (32,) the group of the first hint of each marker so far; 0 for none.
-    """
-    found = np.int64(0)
-    key = SEED
-    slots = U(keys.shape[0] - 1)
-    for back in range(min(count, 10)):
-        key = (key ^ ring[(count - 1 - back) & 15]) * PRIME
-        key ^= key >> U(32)
-        slot = key & slots
-        while keys[slot]:
-            if keys[slot] == key:
-                found |= bits[slot] & SURE
-                hints = U(bits[slot]) >> U(32)
-                while hints:
-                    bit = trailing_zeros(hints)
-                    hints &= hints - U(1)
-                    if hinted[bit] == 0:
-                        hinted[bit] = groups[slot]
-                    elif hinted[bit] != groups[slot]:
-                        found |= np.int64(1) << np.int64(bit)
-                break
-            slot = (slot + U(1)) & slots
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _edge_marks(edge, count, ring, hinted, keys, bits, groups, ending):  # type: ignore[no-untyped-def]
-    """The markers of phrases within the last `EDGE_WORDS` of `count` words. edge: their hashes, as a ring.
-
-    ring, hinted: room, as `_phrases` has it.
-    """
-    hinted[:] = 0
-    found = np.int64(0)
-    begin = max(0, count - EDGE_WORDS)
-    for n in range(count - begin):
-        h = edge[(begin + n) & (EDGE_WORDS - 1)]
-        ring[n & 15] = h
-        place = h >> U(49)
-        if (ending[place >> U(6)] >> (place & U(63))) & U(1):
-            found |= _phrases(ring, n + 1, keys, bits, groups, hinted)
-    return found
 
 
 @njit(cache=True, nogil=True)
@@ -283,7 +233,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
         head, tail, everywhere = chunks[row, :4], chunks[row, 4:8], chunks[row, 8:]
         chunks[row, :] = ONES
         all_words, head_hash = SEED, U(0)
-        count, n_mould, n_lines, n_late, chunk_start = 0, 0, 0, 0, 0
+        count, n_mould, n_lines, n_late, chunk_start, n_latin = 0, 0, 0, 0, 0, 0
         shingle, chunk, before = U(0), SEED, U(0)
         after_number = False
         marks = np.int64(0)
@@ -310,11 +260,10 @@ def prompt_rows(  # type: ignore[no-untyped-def]
                 all_words ^= all_words >> U(32)
                 words[count & 15] = h
                 count += 1
-                place = h >> U(49)
-                if (ending[place >> U(6)] >> (place & U(63))) & U(1):
-                    marks |= _phrases(words, count, keys, phrase_bits, groups, hinted)
+                if may_end(h, words[(count - 2) & 15], ending):
+                    marks |= phrases_ending(words, count, keys, phrase_bits, groups, hinted)
                 if initial < 128:
-                    in_script[LATIN if initial >= 97 else NO_SCRIPT] += 1
+                    n_latin += initial >= 97
                 else:
                     code, _ = decode(folded, start, end)
                     in_script[script_of(code) if code >= 0 else NO_SCRIPT] += 1
@@ -381,6 +330,7 @@ def prompt_rows(  # type: ignore[no-untyped-def]
         counts[row, 0] = count
         counts[row, 1] = n_lines + 1 if stop > begin else 0
         best_script = NO_SCRIPT
+        in_script[LATIN] += n_latin
         for script in range(1, N_SCRIPTS):
             if in_script[script] > (in_script[best_script] if best_script else 0):
                 best_script = script
@@ -394,55 +344,6 @@ def prompt_rows(  # type: ignore[no-untyped-def]
             if seen[shape] >= least:
                 marks |= shape_bits[shape]
         markers[row] = marks
-
-
-@njit(cache=True, nogil=True)
-def text_rows(  # type: ignore[no-untyped-def]
-    data, offsets, valid, first_row, last_row, keys, phrase_bits, groups, ending, hashes, markers
-):
-    """Hashes of all words of rows [first_row, last_row), as they are and as a mould has them; markers of their edges.
-
-    Only phrases within the first `EDGE_WORDS` words or within the last ones count: a long system prompt names its part
-    and its task there, and speaks of everything in between.
-    Shapes: as in `prompt_rows`; hashes (n, 2) uint64; markers (n,) int64.
-    """
-    edge = np.zeros(EDGE_WORDS, np.uint64)
-    ring, hinted = np.zeros(16, np.uint64), np.zeros(32, np.int64)
-    folded = np.zeros(SEGMENT + 128, np.uint8)
-    masks = np.zeros((4, SEGMENT // 64 + 2), np.uint64)
-    starts, ends = np.empty(SEGMENT + 2, np.int32), np.empty(SEGMENT + 2, np.int32)
-    room = np.zeros(WORD_BYTES + 8, np.uint8)
-    source = folded.ctypes.data
-    for row in range(first_row, last_row):
-        if not valid[row]:
-            continue
-        at, stop = offsets[row], offsets[row + 1]
-        exact, mould, count, n_mould = SEED, SEED, U(0), U(0)
-        head = np.int64(0)
-        after_number = False
-        while at < stop:
-            n_words, at, _, _, _ = find_words(data, at, stop, folded, masks, starts, ends)
-            for w in range(n_words):
-                start, end = starts[w], ends[w]
-                h, digits = hash_word_and_digits(source + start, end - start)
-                exact = (exact ^ h) * PRIME
-                exact ^= exact >> U(32)
-                if count == U(EDGE_WORDS):
-                    head = _edge_marks(edge, EDGE_WORDS, ring, hinted, keys, phrase_bits, groups, ending)
-                edge[count & U(EDGE_WORDS - 1)] = h
-                count += U(1)
-                number = False
-                if digits:
-                    h, number = hash_mould(folded, start, end, room)
-                    if number and after_number:
-                        continue
-                after_number = number
-                mould = (mould ^ h) * PRIME
-                mould ^= mould >> U(32)
-                n_mould += U(1)
-        hashes[row, 0] = mix(exact ^ count)
-        hashes[row, 1] = mix(mould ^ n_mould)
-        markers[row] = head | _edge_marks(edge, np.int64(count), ring, hinted, keys, phrase_bits, groups, ending)
 
 
 @njit(cache=True, nogil=True)

@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from stillwatch.fingerprint.phrases import FILTER_BITS
 from stillwatch.fingerprint.words import PRIME, SEED, word_hashes
 
 PHRASE_WORDS = 10
@@ -24,9 +25,6 @@ PHRASE_WORDS = 10
 
 TABLE_SLOTS = 8192
 """Slots of the hash table of phrases; less than a third may be used."""
-
-FILTER_BITS = 15
-"""A bitmap of this many index bits says which words end a phrase: nearly all words stop there."""
 
 
 HINTS = 32
@@ -231,25 +229,31 @@ def _spellings(phrase: str) -> set[bytes]:
 
 @cache
 def phrase_table() -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
-    """The hash table that the kernel looks phrases up in: keys, bit sets, groups, and which words end a phrase.
+    """The hash table that the kernel looks phrases up in: keys, bit sets, groups, and where one may end.
 
     Shapes: keys (TABLE_SLOTS,) uint64, 0 where free; bits (TABLE_SLOTS,) int64, a hint's `HINTS` places further up;
-    groups (TABLE_SLOTS,) int64, alike for the forms of one hint; ending (2**FILTER_BITS // 64,) uint64, a bitmap.
+    groups (TABLE_SLOTS,) int64, alike for the forms of one hint; the ends of phrases are there without a bit; ending
+    (2, 2**FILTER_BITS // 64) uint64, bitmaps of the words that are phrases and of the last two words of longer ones.
     """
     bits: dict[int, int] = {}
     group: dict[int, int] = {}
-    ending = np.zeros(2**FILTER_BITS // 64, np.uint64)
+    ending = np.zeros((2, 2**FILTER_BITS // 64), np.uint64)
     for at, (bit, phrases) in enumerate(_groups()):
         for phrase in phrases:
             for spelling in sorted(_spellings(phrase)):
                 words = [int(h) for h in word_hashes(np.frombuffer(spelling, np.uint8))[0]]
                 if not 1 <= len(words) <= PHRASE_WORDS:
                     raise ValueError(f"phrase {phrase!r} has {len(words)} words")
+                for n_words in range(1, len(words)):
+                    # The end of a phrase is no phrase by itself: it says that the words before it are worth a look.
+                    end = phrase_key(words[-n_words:])
+                    bits.setdefault(end, 0)
+                    group.setdefault(end, 0)
                 key = phrase_key(words)
                 bits[key] = bits.get(key, 0) | 1 << bit
                 group[key] = at + 1
-                place = words[-1] >> (64 - FILTER_BITS)
-                ending[place >> 6] |= np.uint64(1 << (place & 63))
+                place = (words[-1] if len(words) == 1 else phrase_key(words[-2:])) >> (64 - FILTER_BITS)
+                ending[min(len(words), 2) - 1, place >> 6] |= np.uint64(1 << (place & 63))
     if len(bits) * 3 > TABLE_SLOTS:
         raise ValueError(f"{len(bits)} phrases are too many for {TABLE_SLOTS} slots")
     keys, values = np.zeros(TABLE_SLOTS, np.uint64), np.zeros(TABLE_SLOTS, np.int64)

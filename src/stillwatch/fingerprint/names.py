@@ -180,4 +180,4 @@ def lookup(folder: Path, column: str, hashes: NDArray[np.int64]) -> dict[int, st
 def write_exchange_ids(batch: pa.RecordBatch, positions: NDArray[np.int64], path: Path) -> None:
     """Write a batch's exchange ids with their positions, as `EXCHANGE_IDS`, for whoever must name exchanges."""
     table = pa.table([pa.array(positions, pa.int64()), batch.column("exchange_id")], schema=EXCHANGE_IDS)
-    write_table(table, path)
+    write_table(table, path, plain=("position",))

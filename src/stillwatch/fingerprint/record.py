@@ -6,15 +6,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stillwatch.fingerprint import kernels
+from stillwatch.engine.parts import write_table
+from stillwatch.fingerprint import kernels, whole_texts
 from stillwatch.fingerprint.addresses import ip_prefix
-from stillwatch.fingerprint.hashing import Texts, hash_lists, hash_sets, hash_strings, nullable, texts_of
+from stillwatch.fingerprint.hashing import (
+    Texts,
+    first_rows,
+    hash_lists,
+    hash_sets,
+    hash_strings,
+    nullable,
+    texts_of,
+)
 from stillwatch.fingerprint.markers import MARKERS, phrase_table
 from stillwatch.schema import EXCHANGE, FINGERPRINT, N_CHUNKS, PROJECTION_DIMS, SKETCH_BINS
 
@@ -23,7 +33,12 @@ SCRIPTS = (
 )  # fmt: skip
 """Names of the scripts, in the order of their numbers."""
 
-__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch"]
+__all__ = ["MARKERS", "SCRIPTS", "fingerprint", "likeness", "sketch", "write_fingerprints"]
+
+PLAIN = (
+    "position", "exchange", "requested_at", "prompt_hash", "head_hash", "tail_hash", "chunks", "sketch", "projection",
+)  # fmt: skip
+"""Columns whose values hardly repeat: looking for repetition in them takes longer than writing them."""
 
 VALUES = 255
 """Values of a bin that is not empty."""
@@ -120,24 +135,35 @@ def _prompt_columns(prompts: pa.Array, threads: int) -> dict[str, pa.Array]:
     }
 
 
-def _text_hashes(array: pa.Array, threads: int) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Hash of each text's words as they are, and as a mould has them; and the markers of its first and last words."""
+def _system_columns(array: pa.Array, threads: int) -> tuple[pa.Array, pa.Array]:
+    """Hash of each text's words as a mould has them, and the markers of its first and last words."""
     if array.null_count == len(array):
-        nothing = pa.nulls(len(array), pa.int64())
-        return nothing, nothing, nothing
+        return pa.nulls(len(array), pa.int64()), pa.nulls(len(array), pa.int64())
     texts = texts_of(array)
-    hashes, markers = np.zeros((len(array), 2), np.uint64), np.zeros(len(array), np.int64)
+    hashes, markers = np.zeros(len(array), np.uint64), np.zeros(len(array), np.int64)
+    first = first_rows(texts)
+    new = texts.valid & (first == np.arange(len(first)))
 
-    def work(first: int, last: int) -> None:
-        kernels.text_rows(texts.data, texts.offsets, texts.valid, first, last, *phrase_table(), hashes, markers)
+    def work(begin: int, end: int) -> None:
+        whole_texts.system_rows(texts.data, texts.offsets, new, begin, end, *phrase_table(), hashes, markers)
 
     phrase_table()
     _over_rows(work, texts, threads)
-    return (
-        nullable(hashes[:, 0], texts.valid),
-        nullable(hashes[:, 1], texts.valid),
-        nullable(markers, texts.valid),
+    return nullable(hashes[first], texts.valid), nullable(markers[first], texts.valid)
+
+
+def _word_hashes(array: pa.Array, threads: int) -> pa.Array:
+    """Hash of each text's words as they are."""
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.int64())
+    texts = texts_of(array)
+    hashes = np.zeros(len(array), np.uint64)
+    first = first_rows(texts)
+    new = texts.valid & (first == np.arange(len(first)))
+    _over_rows(
+        lambda begin, end: whole_texts.exact_rows(texts.data, texts.offsets, new, begin, end, hashes), texts, threads
     )
+    return nullable(hashes[first], texts.valid)
 
 
 def _check(batch: pa.RecordBatch, positions: NDArray[np.int64]) -> None:
@@ -167,8 +193,8 @@ def fingerprint(batch: pa.RecordBatch, positions: NDArray[np.int64], *, threads:
     columns |= {name: hash_lists(batch.column(source)) for name, source in _LISTS.items()}
     columns |= _prompt_columns(batch.column("prompt"), threads)
     columns["ip_prefix"] = ip_prefix(batch.column("ip"))
-    _, columns["system_hash"], columns["system_markers"] = _text_hashes(batch.column("system_prompt"), threads)
-    columns["first_user_hash"] = _text_hashes(batch.column("first_user"), threads)[0]
+    columns["system_hash"], columns["system_markers"] = _system_columns(batch.column("system_prompt"), threads)
+    columns["first_user_hash"] = _word_hashes(batch.column("first_user"), threads)
     columns["tools_hash"] = hash_sets(batch.column("tools"))
     columns["n_tools"] = pc.list_value_length(batch.column("tools")).cast(pa.int64())
     columns["from_tool"] = pc.equal(batch.column("prompt_source"), "tool_result")
@@ -179,6 +205,11 @@ def fingerprint(batch: pa.RecordBatch, positions: NDArray[np.int64], *, threads:
     record = pa.RecordBatch.from_arrays(arrays, schema=FINGERPRINT)
     record.validate()
     return record
+
+
+def write_fingerprints(record: pa.RecordBatch, path: Path) -> None:
+    """Write fingerprints to where the steps of this scan read them."""
+    write_table(pa.Table.from_batches([record]), path, plain=PLAIN)
 
 
 def sketch(texts: pa.Array, *, threads: int = 1) -> NDArray[np.uint8]:

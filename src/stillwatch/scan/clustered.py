@@ -24,7 +24,7 @@ from stillwatch import errors, schema
 from stillwatch.engine.parts import part_path, write_table
 from stillwatch.engine.spark import Cluster
 from stillwatch.fingerprint.names import Names, write_exchange_ids
-from stillwatch.fingerprint.record import fingerprint
+from stillwatch.fingerprint.record import fingerprint, write_fingerprints
 from stillwatch.fingerprint.spool import Candidates
 from stillwatch.scan.gathering import Gathering
 from stillwatch.scan.options import ScanOptions
@@ -221,7 +221,7 @@ def read_share(
             prints = fingerprint(one.batch, positions, threads=1)
             at = prints.schema.get_field_index("address_kinds")
             prints = prints.set_column(at, prints.schema.field(at), one.address_kinds)
-            write_table(pa.Table.from_batches([prints]), part_path(folder / "fingerprint", number))
+            write_fingerprints(prints, part_path(folder / "fingerprint", number))
             write_exchange_ids(one.batch, positions, part_path(folder / "exchange_ids", number))
             names.add(one.batch)
             if candidates is not None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -24,9 +25,10 @@ from stillwatch import schema
 from stillwatch.engine.durable import replace_file, to_disk
 from stillwatch.engine.parts import part_path, parts, write_table
 from stillwatch.fingerprint.names import Names, write_exchange_ids
-from stillwatch.fingerprint.record import fingerprint
+from stillwatch.fingerprint.record import fingerprint, write_fingerprints
 from stillwatch.fingerprint.spool import Saved, Spool
 from stillwatch.profiles.index import Ints
+from stillwatch.scan.ahead import Behind
 from stillwatch.sources.duplicates import Duplicates
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import Rows
@@ -91,6 +93,7 @@ class Gathering:
         self._resumable = False
         self._saved_at, self._cost = time.perf_counter(), 0.0
         self._closing = ExitStack()
+        self._behind = Behind(at_once=threads < 2)
 
     def __enter__(self) -> Gathering:
         return self
@@ -98,6 +101,7 @@ class Gathering:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._behind.close()
         self._closing.close()
 
     def begin(self, *, resumable: bool) -> None:
@@ -153,24 +157,27 @@ class Gathering:
         return Resume(msgspec.structs.replace(at.anchor, facts=facts), at.after, at.formats)
 
     def take(self, rows: Rows) -> None:
-        """Take in a batch."""
-        batch = rows.batch
+        """Take in a batch: what is made of it is written while the next one is read."""
+        batch, number = rows.batch, self.n_batches
         prints = fingerprint(batch, rows.positions, threads=self.threads)
         at = prints.schema.get_field_index("address_kinds")
         prints = prints.set_column(at, prints.schema.field(at), rows.address_kinds)
-        for path in (part_path(self.prints, self.n_batches), part_path(self.ids, self.n_batches)):
-            self._unsettled.append(path)
-        write_table(pa.Table.from_batches([prints]), part_path(self.prints, self.n_batches))
-        write_exchange_ids(batch, rows.positions, part_path(self.ids, self.n_batches))
-        self.names.add(batch)
-        self.duplicates.add(prints["exchange"].to_numpy(), rows.positions)
-        if self.spool is not None:
-            self.spool.offer(batch, prints)
+        self._behind.do(partial(self._keep, batch, prints, rows.positions, number))
         for name in schema.EXCHANGE.names:
             self.filled[name] += batch.num_rows - batch[name].null_count
         self.n_rows += batch.num_rows
         self.n_batches += 1
         self.formats = rows.sources.formats
+
+    def _keep(self, batch: pa.RecordBatch, prints: pa.RecordBatch, positions: Ints, number: int) -> None:
+        paths = part_path(self.prints, number), part_path(self.ids, number)
+        self._unsettled += paths
+        write_fingerprints(prints, paths[0])
+        write_exchange_ids(batch, positions, paths[1])
+        self.names.add(batch)
+        self.duplicates.add(prints["exchange"].to_numpy(), positions)
+        if self.spool is not None:
+            self.spool.offer(batch, prints)
 
     def adopt(self, folder: Path, filled: dict[str, int], formats: Sequence[str | None]) -> None:
         """Take in a stretch that another process read into a folder of its own, and that comes after all so far."""
@@ -201,6 +208,7 @@ class Gathering:
         Raises: OSError or OutputError where it cannot be written; the one before it stands then.
         """
         began = time.perf_counter()
+        self._behind.settle()
         anchor, last = rows.anchor, self._last
         serial = 0 if last is None else last.serial + 1
         n_bad, n_bad_parts = (0, 0) if last is None else (last.anchor.n_quarantined, last.n_bad_parts)
@@ -244,6 +252,7 @@ class Gathering:
 
     def finish(self) -> Ints:
         """Write what waits; returns the positions of exchanges that came before, sorted."""
+        self._behind.settle()
         names = self._write_names()
         if self._resumable:
             to_disk(names + self._unsettled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stillwatch.engine.parts import write_table
 from stillwatch.engine.spark import cluster
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.spool import SAMPLE
+from stillwatch.scan.ahead import Ahead
 from stillwatch.scan.clustered import gather
 from stillwatch.scan.gathering import Gathering, leave_out, read_checkpoint
 from stillwatch.scan.options import ScanOptions
@@ -100,15 +102,16 @@ def ingest(
                     say=say,
                     resume=resume,
                 )
-                for rows in stream:
-                    gathered.take(rows)
-                    progress(gathered.n_rows)
-                    if signature is not None and gathered.due(options.checkpoint_seconds):
-                        gathered.save(rows, quarantine, signature, now)
+                with Ahead(stream) if options.threads > 1 else nullcontext(stream) as batches:
+                    for rows in batches:
+                        gathered.take(rows)
+                        progress(gathered.n_rows)
+                        if signature is not None and gathered.due(options.checkpoint_seconds):
+                            gathered.save(rows, quarantine, signature, now)
             drop = gathered.finish()
             write_table(pa.table({"position": drop}), work / DROP)
             sample = SAMPLE.empty_table() if gathered.spool is None else gathered.spool.table()
-            write_table(sample, work / "sample.parquet")
+            write_table(sample, work / "sample.parquet", plain=SAMPLE.names)
         bad = quarantine.table()
         write_table(bad, work / "quarantine.parquet")
         n_rows = gathered.n_rows

@@ -218,7 +218,10 @@ def _read_place(
     if events.holds(place):
         yield from ((number, part) for part in events.read_rest(place, quarantine, say, settle, joins))
         return
-    reader = Reader(place, fmt, options.key, quarantine, say, settle, joins, begin=span[0], end=span[1])
+    begin, end = span
+    reader = Reader(
+        place, fmt, options.key, quarantine, say, settle, joins, begin=begin, end=end, batch_rows=options.batch_rows
+    )
     if place.kind == "postgres":
         parts: Iterable[Part] = read_postgres(reader)
         yield from ((number, part) for part in parts)

@@ -74,6 +74,7 @@ class Reader:
     begin: a point that a part of this place had in an earlier run: the parts from there on are wanted.
     end: of a Parquet file, the row behind which no row group that is wanted begins.
     gather: takes the rows of a joined format in place of parts.
+    batch_rows: of a table's rows that are taken at once, at most.
     """
 
     place: Place
@@ -88,6 +89,7 @@ class Reader:
     begin: Point | None = None
     end: int | None = None
     gather: Callable[[Held], None] | None = None
+    batch_rows: int = 65_536
 
     def finish(self) -> None:
         """Say what a person should know of the place, now that all of it was read."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,14 @@ from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
 from stillwatch.sources.validation import TEXTS
 
-BATCH_ROWS = 65_536
 BATCH_BYTES = 64 << 20
 LOST_ROWS = 100_000_000
 """Rows of a damaged part that are counted one by one: no writer makes larger groups."""
 
 SPEND_TABLE = "LiteLLM_SpendLogs"
 
-Batches = Iterable[tuple[pa.RecordBatch, np.ndarray[Any, np.dtype[np.int64]]]]
+Batches = Iterable[tuple[pa.RecordBatch, np.ndarray[Any, np.dtype[np.int64]], Point | None]]
+"""Rows, where each stands, and from where a later run can come to them, as `Part` has it."""
 
 
 def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
@@ -56,30 +57,38 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
         reader.quarantine.add(name, 0, "is empty: a table without rows")
         return
 
-    def batches(wanted: list[str] | None) -> Batches:
-        first = 1
-        n_rows = _rows_at_once(parquet.metadata)
-        begin = 1 if reader.begin is None else reader.begin.line
-        for group in range(parquet.metadata.num_row_groups):
-            row, end = first, first + parquet.metadata.row_group(group).num_rows
-            if reader.end is not None and first > reader.end:
-                return
-            if end <= begin:
-                first = end
-                continue
-            try:
-                for batch in parquet.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=True):
-                    if row >= begin:
-                        yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
-                    row += batch.num_rows
-            except (pa.ArrowException, OSError, UnicodeDecodeError):
-                # A group that is damaged says nothing of the next one; one of too many rows is damaged in their number.
-                lost = range(row, end if end - row <= LOST_ROWS else row + 1)
-                for one in lost:
-                    reader.quarantine.add(name, one, "stands in a damaged part of the file: copy the file again")
-            first = end
+    n_rows, begin = _rows_at_once(parquet.metadata, reader.batch_rows), 1 if reader.begin is None else reader.begin.line
+    damage = (pa.ArrowException, OSError, UnicodeDecodeError)
 
-    yield from _read_table(reader, columns, batches, with_points=True)
+    def batches(wanted: list[str] | None) -> Batches:
+        for groups, row in _stretches(parquet.metadata, n_rows, begin, reader.end):
+            together = None
+            if len(groups) > 1:
+                with suppress(*damage):
+                    together = list(parquet.iter_batches(n_rows, row_groups=groups, columns=wanted, use_threads=True))
+            if together is None:
+                for group in groups:
+                    for batch, rows, point in of_group(group, row, wanted):
+                        # A run that begins within such a stretch would read other groups together.
+                        yield batch, rows, point if len(groups) == 1 else None
+                    row += parquet.metadata.row_group(group).num_rows
+            for batch in together or ():
+                yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64), Point(row)
+                row += batch.num_rows
+
+    def of_group(group: int, row: int, wanted: list[str] | None) -> Batches:
+        end = row + parquet.metadata.row_group(group).num_rows
+        try:
+            for batch in parquet.iter_batches(n_rows, row_groups=[group], columns=wanted, use_threads=True):
+                if row >= begin:
+                    yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64), Point(row)
+                row += batch.num_rows
+        except damage:
+            # A group that is damaged says nothing of the next one; one of too many rows is damaged in their number.
+            for lost in range(row, end if end - row <= LOST_ROWS else row + 1):
+                reader.quarantine.add(name, lost, "stands in a damaged part of the file: copy the file again")
+
+    yield from _read_table(reader, columns, batches)
 
 
 def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
@@ -98,7 +107,8 @@ def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
                 reader.quarantine.add(name, int(records.lines[0]), records.error, records.data[: RAW_BYTES * 2])
                 continue
             table = as_table(records, header).combine_chunks()
-            yield table.to_batches()[0], records.lines
+            # A CSV file is no table whose rows could be gone to.
+            yield table.to_batches()[0], records.lines, None
 
     yield from _read_table(reader, header.columns, batches)
 
@@ -132,10 +142,10 @@ def read_postgres(reader: Reader) -> Iterator[Part]:
             hint = f"the address names a database that has the table {table or SPEND_TABLE}"
             raise MissingSource(f"cannot be read: {_first_line(error)}", source=reader.place.name, hint=hint) from None
 
-        def batches(wanted: list[str] | None) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        def batches(wanted: list[str] | None) -> Batches:
             row = 1
             for batch in stream:
-                yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64)
+                yield batch, np.arange(row, row + batch.num_rows, dtype=np.int64), None
                 row += batch.num_rows
 
         yield from _read_table(reader, stream.schema.names, batches)
@@ -149,9 +159,7 @@ def _has_twice(reader: Reader, columns: list[str]) -> bool:
     return bool(twice)
 
 
-def _read_table(
-    reader: Reader, columns: list[str], batches: Callable[[list[str] | None], Batches], *, with_points: bool = False
-) -> Iterator[Part]:
+def _read_table(reader: Reader, columns: list[str], batches: Callable[[list[str] | None], Batches]) -> Iterator[Part]:
     name = reader.place.name
     if reader.place.from_folder and is_registry(columns):
         reader.say(f"{name}: an account registry, left aside (name it with --accounts)")
@@ -171,23 +179,21 @@ def _read_table(
         reader.settle(reader.fmt, False)
     if reader.fmt is not None and reader.fmt.name == "canonical" and "messages" not in columns:
         reader.say_unknown(columns)
-        # A CSV file is no table whose rows could be gone to.
-        for part in _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names])):
-            yield replace(part, point=Point(int(part.lines[0]))) if with_points and len(part.lines) else part
+        yield from _canonical_parts(batches([one for one in columns if one in schema.EXCHANGE.names]))
         return
     yield from _document_parts(reader, batches(None))
 
 
 def _canonical_parts(batches: Batches) -> Iterator[Part]:
-    for batch, rows in batches:
+    for batch, rows, point in batches:
         adapted, faults = adapt(batch, schema.EXCHANGE)
-        yield Part(adapted, rows, faults, lambda row, batch=adapted: row_text(batch, row))  # type: ignore[misc]
+        yield Part(adapted, rows, faults, partial(row_text, adapted), point)
 
 
 def _document_parts(reader: Reader, batches: Batches) -> Iterator[Part]:
     """Rows of a table as documents, for formats that are made of them."""
     settled = False
-    for batch, rows in batches:
+    for batch, rows, _ in batches:
         for start in range(0, batch.num_rows, 4_096):
             piece = _decoded(batch.slice(start, 4_096))
             documents = _documents(reader, piece, rows[start : start + 4_096].tolist())
@@ -254,12 +260,36 @@ def row_text(batch: pa.RecordBatch, row: int) -> bytes:
     return json.dumps(values, default=str).encode()
 
 
-def _rows_at_once(metadata: Any) -> int:
+def _rows_at_once(metadata: Any, most: int) -> int:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     n_bytes: int = max((group.total_byte_size for group in groups), default=1)
     n_rows: int = max((group.num_rows for group in groups), default=1)
     # In a damaged file these may be anything.
-    return max(16, min(BATCH_ROWS, BATCH_BYTES * n_rows // max(1, n_bytes)))
+    return max(16, min(most, BATCH_BYTES * n_rows // max(1, n_bytes)))
+
+
+def _stretches(metadata: Any, n_rows: int, begin: int, last: int | None) -> Iterator[tuple[list[int], int]]:
+    """Row groups to read together, with their first row: one that is large, or as many small ones as make `n_rows`.
+
+    Many writers make small groups, and a batch for each of them costs more than reading it.
+    begin: a row of the first group that is wanted.  last: the row behind which none begins; all where None.
+    """
+    groups: list[int] = []
+    first = row = 1
+    for group in range(metadata.num_row_groups):
+        end = row + metadata.row_group(group).num_rows
+        if last is not None and row > last:
+            break
+        if end > begin:
+            if groups and end - first > n_rows:
+                yield groups, first
+                groups = []
+            if not groups:
+                first = row
+            groups.append(group)
+        row = end
+    if groups:
+        yield groups, first
 
 
 def _first_line(error: BaseException) -> str:
