@@ -1,4 +1,4 @@
-"""Blocks of canonical NDJSON read at once by a compiled parser: the fast way, where all in a block is plain."""
+"""Blocks of canonical NDJSON read at once by compiled parsers: our own where all in a block is plain, else Arrow's."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from stillwatch.sources.validation import REQUIRED
 
 PARSERS = 2
 """Blocks parsed at the same time, each on a core of its own."""
+
+ODD_BLOCKS = 4
+"""Blocks that are not plain before no more is expected of this file."""
 
 Block = tuple[int, bytes, str | None]
 """Number of the first line, whole lines, and why they are broken: `documents.line_blocks`."""
@@ -47,6 +50,7 @@ class _Parser:
     """Reads blocks, with only the columns that were seen so far, as long as no other turns up."""
 
     def __init__(self, sample: Sequence[dict[str, Any]]) -> None:
+        self._n_odd = 0
         numeric = bool(sample) and all(type(one.get("requested_at")) is int for one in sample)
         self._all = _json_schema(numeric)
         seen = {name for document in sample for name in document} | set(REQUIRED)
@@ -56,6 +60,13 @@ class _Parser:
 
     def parse(self, block: bytes) -> pa.RecordBatch | None:
         """The rows of a block, a line each; None where that cannot be had at once."""
+        if self._n_odd < ODD_BLOCKS:
+            from stillwatch.sources.plain_lines import read_plain
+
+            batch = read_plain(block)
+            if batch is not None:
+                return batch
+            self._n_odd += 1
         n_lines = int(np.count_nonzero(np.frombuffer(block, np.uint8) == 10)) + (not block.endswith(b"\n"))
         try:
             block.decode()
