@@ -89,3 +89,14 @@ def test_examples_show_only_what_enough_sent(texts: list[str], least: int) -> No
     for span in (shown or "").split("⟦…⟧"):
         squeezed = "".join(span.split())
         assert not squeezed or sum(squeezed in "".join(text.split()) for text in texts) >= least
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9)), st.integers(1, 7))
+def test_keys_are_dealt_out_by_their_range(keys: list[int], n_pieces: int) -> None:
+    """Each key lands in the piece of its range, so that pieces sorted one by one are all keys sorted."""
+    given_keys, out, ends = np.array(keys, np.uint64), np.empty(len(keys), np.uint64), np.zeros(n_pieces, np.int64)
+    kernels.deal_out(given_keys, n_pieces, ends, out)
+    pieces = np.split(out, ends[:-1])
+    assert np.concatenate([np.sort(piece) for piece in pieces]).tolist() == sorted(keys)
+    assert ends.tolist() == np.cumsum([len(piece) for piece in pieces]).tolist()

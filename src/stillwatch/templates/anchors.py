@@ -177,15 +177,16 @@ def _frequent(fingerprints: Path, scratch: Path, index: Index, least: int, memor
     """Keys of the anchors that enough pours show, ascending, and how many pours those are."""
     piece_bytes = max(1 << 20, memory_mb << 17)
     n_pieces = max(1, -(-len(index.keys) * kernels.PER_POUR * 8 // piece_bytes))
-    cuts = np.array([(i << 64) // n_pieces for i in range(1, n_pieces)], np.uint64)
     keys: list[Words] = [np.zeros(0, np.uint64)]
     counts: list[Ints] = [np.zeros(0, np.int64)]
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         paths = [Path(folder) / str(i) for i in range(n_pieces)]
         for rows, _, part in _first_rows(fingerprints, index):
             out = np.empty(len(rows) * kernels.PER_POUR, np.uint64)
-            listed = np.sort(out[: kernels.list_anchors(rows, *_texts(part), out)])
-            for path, piece in zip(paths, np.split(listed, np.searchsorted(listed, cuts)), strict=True):
+            listed = out[: kernels.list_anchors(rows, *_texts(part), out)]
+            dealt, ends = np.empty(len(listed), np.uint64), np.zeros(n_pieces, np.int64)
+            kernels.deal_out(listed, n_pieces, ends, dealt)
+            for path, piece in zip(paths, np.split(dealt, ends[:-1]), strict=True):
                 with path.open("ab") as file:
                     file.write(piece.data)
         for path in paths:

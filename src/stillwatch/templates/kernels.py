@@ -126,6 +126,20 @@ def list_anchors(rows, chunks, ends, present, out):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
+def deal_out(keys, n_pieces, ends, out):  # type: ignore[no-untyped-def]
+    """Keys by the piece of their range that they lie in, in the order they came; where each piece ends in `out`."""
+    ends[:] = 0
+    for i in range(keys.shape[0]):
+        ends[((keys[i] >> U(32)) * U(n_pieces)) >> U(32)] += 1
+    at = np.cumsum(ends) - ends
+    for i in range(keys.shape[0]):
+        piece = ((keys[i] >> U(32)) * U(n_pieces)) >> U(32)
+        out[at[piece]] = keys[i]
+        at[piece] += 1
+    ends[:] = at
+
+
+@njit(cache=True, nogil=True)
 def place_anchors(  # type: ignore[no-untyped-def]
     rows, pours, chunks, ends, present, words, keys, starts, shift, at,
     anchor_text, anchor_kind, pour_start, pour_count, pour_anchors, limits, n_kept, pour_words,
