@@ -35,8 +35,9 @@ def bench(
     measurements
         What to measure: `sketch` (fingerprints of prompts, their error first), `reading` (a log, beside DuckDB),
         `grouping` (prompts by mould, purity first), `networks` (planted groups, at three sizes), `scan` (every step of
-        a small world, from NDJSON and from Parquet, beside DuckDB's pass over the same), `store` (the same world day by
-        day), `range` (how fast worlds are written, and in what memory); all where none is named.
+        a small world, from NDJSON and from Parquet, beside DuckDB's pass over the same, and each ratio beside the most
+        that it may be), `store` (the same world day by day), `range` (how fast worlds are written, and in what
+        memory); all where none is named.
     corpus
         A folder of Parquet files with prompts of yours to sketch, in place of the range's.
     scale
@@ -104,7 +105,7 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
             elif name == "range":
                 yield measure_range(scale)
             else:
-                yield measure_scan(world, world / "logs.ndjson")
+                yield from measure_scan(world, world / "logs.ndjson")
 
 
 def show(measured: Measured) -> None:

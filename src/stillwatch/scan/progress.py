@@ -36,7 +36,7 @@ TICK_SECONDS = 0.25
 
 
 class Progress:
-    """Says what goes on, and keeps the time and the peak memory of each step for run.json.
+    """Says what goes on, and keeps the time, the processor's time and the peak memory of each step for run.json.
 
     quiet: say nothing.  live: redraw the current line, for a terminal, also while a step tells nothing.
     """
@@ -63,7 +63,7 @@ class Progress:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time a step."""
-        self._begin, self._counted = time.perf_counter(), None
+        self._begin, self._counted, processor = time.perf_counter(), None, time.process_time()
         forget_peak()
         done = Event()
         ticker = Thread(target=self._tick, args=(name, done), daemon=True) if self.live else None
@@ -77,7 +77,14 @@ class Progress:
                 ticker.join()
                 self._clear()
         seconds = time.perf_counter() - self._begin
-        self.rows.append({"step": name, "seconds": round(seconds, 3), "peak_memory_mb": peak_memory_mb()})
+        self.rows.append(
+            {
+                "step": name,
+                "seconds": round(seconds, 3),
+                "processor_seconds": round(time.process_time() - processor, 3),
+                "peak_memory_mb": peak_memory_mb(),
+            }
+        )
         self.say(f"{name:<28} {seconds:7.1f} s")
 
     def count(self, n: int) -> None:

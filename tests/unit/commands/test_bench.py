@@ -84,14 +84,19 @@ def test_wrong_usage(wrong: list[str]) -> None:
 def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     """Every step of a scan has seconds and a peak of memory, and the whole is their sum."""
     assert run(["bench", "scan", "--scale", "0.2", "--quiet", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["measured"][0]["rows"]
-    steps = [row for row in rows if "DuckDB" not in row["method"] and "the whole" not in row["method"]]
-    (whole,) = (row for row in rows if row["method"] == "the whole scan, NDJSON in")
-    (table,) = (row for row in rows if row["method"] == "the whole scan, Parquet in")
-    assert {"reading, fingerprinting", "templates", "campaigns"} <= {row["method"] for row in steps}
-    assert whole["seconds"] == pytest.approx(sum(row["seconds"] for row in steps))
-    assert 0 < table["seconds"] < table["times"]
-    assert all(0 < row["peak_memory_mb"] <= whole["peak_memory_mb"] for row in steps)
+    scan, bars = json.loads(capsys.readouterr().out)["measured"]
+    rows = scan["rows"]
+    for form in ("NDJSON", "Parquet"):
+        steps = [one for one in rows if one["method"].endswith(f"{form} in") and "the whole" not in one["method"]]
+        (whole,) = (row for row in rows if row["method"] == f"the whole scan, {form} in")
+        names = {row["method"].removesuffix(f", {form} in") for row in steps}
+        assert {"reading, fingerprinting", "templates", "campaigns"} <= names
+        assert whole["seconds"] == pytest.approx(sum(row["seconds"] for row in steps))
+        assert whole["processor"] == pytest.approx(sum(row["processor"] for row in steps))
+        assert 0 < whole["seconds"] < whole["times"]
+        assert all(0 < row["peak_memory_mb"] <= whole["peak_memory_mb"] for row in steps)
+    assert [row["bar"] for row in bars["rows"]] == [3.0, None, 2.0, 6.0, 3.0, 0.3]
+    assert all(row["wall"] > 0 for row in bars["rows"])
 
 
 @pytest.mark.slow
