@@ -198,8 +198,19 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
                 "share in this traffic, as far as these logs show."
             )
         return out
+    if coordination <= 0:
+        bar = (
+            f"; to be called a harvest takes {bits(null.harvest_threshold_bits)}" if null.harvest_threshold_bits else ""
+        )
+        return [
+            *out,
+            "It is in no group whose accounts act as one. It was tested by itself, as one customer: "
+            f"{bits(extraction)} bits say that its traffic collects training data{bar}.",
+            "Traffic like training data accuses nobody: a customer that shows who it is may collect it, as far as your "
+            "terms allow.",
+        ]
     needs, takes = null.coordination_threshold_bits, null.extraction_threshold_bits
-    nearest = _nearest(scan, coordination)
+    nearest = _nearest(scan, coordination, extraction)
     if nearest is not None:
         out.append(
             f"The strongest group that it was tested in has {count(nearest.accounts, 'account')} with "
@@ -235,10 +246,11 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
     return out
 
 
-def _nearest(scan: ScanFolder, coordination: float) -> TestedGroup | None:
+def _nearest(scan: ScanFolder, coordination: float, extraction: float) -> TestedGroup | None:
     """The tested group that gave an account its bits of coordination; None where that is not plain."""
-    alike = [one for one in scan.findings.tested if abs(one.coordination_bits - coordination) < 0.0005]
-    return max(alike, key=lambda one: one.extraction_bits, default=None)
+    alike = [one for one in scan.findings.tested if abs(one.coordination_bits - coordination) < 0.0006]
+    same = [one for one in alike if abs(one.extraction_bits - extraction) < 0.0006]
+    return same[0] if same else alike[0] if len(alike) == 1 else None
 
 
 def _reason(part: Part) -> str:

@@ -73,6 +73,7 @@ def test_a_clear_account_is_told_why_not(folder: Path, capsys: pytest.CaptureFix
     ("account", "part"),
     [
         ("lonely", "in no group that was worth a test"),
+        ("openly", "tested by itself, as one customer: 6.6 bits"),
         ("acct-001-00000", "It carries exchanges of C1"),
         ("acct-001-00008", "carries none of its exchanges"),
         ("acct-001-00096", "the owner is a victim"),
@@ -118,7 +119,7 @@ def test_json_is_one_object(what: str, folder: Path, capsys: pytest.CaptureFixtu
         pytest.param("acct-001", "begin with acct-001", id="ambiguous"),
         pytest.param("neerly", "near: nearly", id="misspelt"),
         pytest.param("C-000000000009", "near: .*C-0", id="no such finding"),
-        pytest.param("zzzzzz", "16 findings and 2,507 accounts", id="nothing near"),
+        pytest.param("zzzzzz", "16 findings and 2,508 accounts", id="nothing near"),
         pytest.param("", r"called \(empty\)", id="empty"),
         pytest.param("a\x1b[31m", "U\\+001B", id="escapes in the question"),
     ],
