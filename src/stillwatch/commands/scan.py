@@ -216,7 +216,7 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         if len(found) > 3:
             more = f"{sum(n for _, n in found[3:]):,} for {len(found) - 3:,} other reasons"
             console.print(Padding(Text(f"{more}: `stillwatch check` lists them", style="yellow"), (0, 0, 0, 2)))
-    for note in summary["notes"]:
+    for note in [*summary["remarks"], *summary["notes"]]:
         console.print(Text(f"• {note}", style="yellow"))
     kinds = Counter(finding.verdict for finding in findings.findings)
     names = names_of(ranked(findings.findings))

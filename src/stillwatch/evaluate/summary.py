@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from stillwatch.evaluate.delay import Delays
 from stillwatch.evaluate.document import Evaluation
 from stillwatch.evaluate.power import PowerPoint
 from stillwatch.report.text import listed
+
+ALIKE = 1.05
+"""Worlds whose sizes differ by no more are said to be of about one size."""
 
 MOST_NAMED = 4
 """Campaigns that a sentence names."""
@@ -31,9 +35,13 @@ def headline(document: Evaluation) -> list[str]:
     """What an evaluation says first, in sentences: at what size, what is found, who is accused."""
     if document.runs:
         sizes = sorted({one.accounts for one in document.runs})
-        size = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+        alike = sizes[-1] <= ALIKE * sizes[0]
+        size = f"{sizes[0]:,}" if len(sizes) == 1 or alike else f"{sizes[0]:,} to {sizes[-1]:,}"
         first, *rest = said(document)
-        return [f"At {size} accounts: {first[:1].lower()}{first[1:]}", *rest]
+        return [
+            f"At {'about ' if len(sizes) > 1 and alike else ''}{size} accounts: {first[:1].lower()}{first[1:]}",
+            *rest,
+        ]
     out = []
     for one in document.delays:
         found = [delay for delay in one.campaigns if delay.days is not None and delay.share is not None]
@@ -53,6 +61,19 @@ def headline(document: Evaluation) -> list[str]:
             f"{whole[0].recall:.0%} to {whole[-1].recall:.0%}."
         )
     return out or ["Nothing was asked."]
+
+
+def _who(document: Evaluation) -> str:
+    """What kinds of honest accounts were accused, the most frequent first; carriers of campaigns' networks as such."""
+    kinds: Counter[str] = Counter()
+    for one in document.runs:
+        kinds.update(one.scores.accused)
+    carriers = {one.campaign for one in document.campaigns}
+    told = [
+        f"{n:,} carriers in the network of {kind}" if kind in carriers else f"{n:,} of {kind}"
+        for kind, n in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return f" They were {listed(told, MOST_NAMED)}." if told else ""
 
 
 def said(document: Evaluation) -> list[str]:
@@ -75,7 +96,7 @@ def said(document: Evaluation) -> list[str]:
         )
         out.append(
             f"{honest.accused} of {honest.accounts:,} honest accounts were accused: {honest.accused_per_million:,.0f} "
-            f"a million, {honest.accused_per_million_at_most:,.0f} at most."
+            f"a million, {honest.accused_per_million_at_most:,.0f} at most.{_who(document)}"
         )
         if honest.worst is not None:
             out.append(

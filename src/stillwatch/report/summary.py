@@ -136,7 +136,10 @@ class StoreSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of `scan.json`. coverage: column -> share of rows that fill it. Times are UTC ISO."""
+    """The whole of `scan.json`. coverage: column -> share of rows that fill it. Times are UTC ISO.
+
+    remarks: what the logs seem to lack besides columns.  notes: what else of this scan is to be known.
+    """
 
     stillwatch: str
     versions: Versions
@@ -154,6 +157,7 @@ class ScanSummary(msgspec.Struct, frozen=True, kw_only=True):
     formats: list[str] | dict[str, int] = msgspec.field(default_factory=list)
     missing_evidence: list[MissingEvidence] = msgspec.field(default_factory=list)
     address_database: str | dict[str, str] | None = None
+    remarks: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
     declared: DeclaredUses | None = None
     reviews: Reviews | None = None

@@ -48,6 +48,7 @@ from stillwatch.scan.expected import expected_rows
 from stillwatch.scan.ingest import Ingested, begun_at, ingest
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.progress import Progress
+from stillwatch.scan.remarks import remarks_on
 from stillwatch.scan.signature import input_signature
 from stillwatch.scan.storing import Storing, nothing_read
 from stillwatch.scan.views import open_views
@@ -142,6 +143,7 @@ def detect(
     with database(work, memory_mb=options.memory_mb, threads=options.threads) as connection, ExitStack() as workers:
         names = read_names(work / "names", "account")
         index = open_views(connection, work, registry, names)
+        remarks = remarks_on(connection, index.n_units)
         counting: Queries = connection
         if options.engine == "spark":
             counting = workers.enter_context(cluster(options.master, work))
@@ -299,6 +301,7 @@ def detect(
         },
         "prior_per_million": options.prior_per_million,
         "address_database": described(options.read.addresses, profiles),
+        "remarks": remarks,
         "notes": [] if memory is None else memory.notes(),
         **in_summary(rulings, settled),
         **({} if memory is None else {"store": memory.summary()}),
