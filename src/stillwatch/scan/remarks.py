@@ -37,8 +37,8 @@ def remarks_on(connection: Queries, n_units: int) -> list[str]:
     logged, between = (int(column[0].as_py()) for column in gaps.columns)
     if between >= FEWEST_BETWEEN and logged < WHOLE * between:
         out.append(
-            f"These logs seem to hold {logged / between:.0%} of the exchanges (by turns of sessions): counts are too low "
-            "by as much, and campaigns may be missed that all of the traffic would show"
+            f"These logs seem to hold {logged / between:.0%} of the exchanges (by turns of sessions): counts are too "
+            "low by as much, and campaigns may be missed that all of the traffic would show"
         )
     busiest = connection.sql(
         """
