@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits_in, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells, CellsOfUnits
-from stillwatch.campaigns.concealment import Faces, Places, concealment, scatter
+from stillwatch.campaigns.concealment import Faces, Places, common_places, concealment, scatter
 from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
@@ -60,6 +60,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
+    one_of_many: whether it lies in its network just as one of many customers does.
     row: its row in the candidates' measures.
     """
 
@@ -74,6 +75,7 @@ class Assessed:
     strangers: float
     n_exchanges: int
     row: int
+    one_of_many: bool = False
 
     @property
     def whole(self) -> bool:
@@ -153,6 +155,7 @@ class Bench:
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
             dealt = self.dealings[number]
             place = _place(cells, self.of_units, network.members, groups[row], stream, candidates, row, dealt)
+            place = replace(place, common=common_places(self.places, accounts))
             subjects.append(
                 Assessed(
                     network_number=number,
@@ -170,6 +173,7 @@ class Bench:
                     strangers=hidden,
                     n_exchanges=n_exchanges,
                     row=first + row,
+                    one_of_many=stream is not None and place.minor,
                 )
             )
         return subjects, candidates

@@ -32,6 +32,9 @@ ASSUMED_ORGANISATIONS = 15
 ASSUMED_PLACE = 0.5
 """And 15 in 16 to send half of their exchanges or more from one network prefix."""
 
+OF_MANY = 0.25
+"""Share of the accounts that use a prefix, from which it is a place of all of them."""
+
 SHOWN = 0.75
 """Concealment is shown where no card or domain is that of half of the accounts: such a one joins a quarter of pairs."""
 
@@ -139,6 +142,19 @@ def common_place(places: Places, accounts: Ints) -> tuple[float, int]:
         return float("nan"), n
     prefix = np.unique(places.prefix[rows], return_inverse=True)[1]
     return float(np.bincount(prefix, places.share[rows]).max() / n), n
+
+
+def common_places(places: Places, accounts: Ints) -> float:
+    """Share of the exchanges from network prefixes that `OF_MANY` of the accounts use each, every account alike.
+
+    NaN where no address is known. A service that sends for its users has a few exits, and all of them use each.
+    """
+    rows = rows_of(places.account, np.unique(accounts))
+    n = len(np.unique(places.account[rows]))
+    if n < 2:
+        return float("nan")
+    prefix, used = np.unique(places.prefix[rows], return_inverse=True, return_counts=True)[1:]
+    return float(places.share[rows][(used >= max(OF_MANY * n, 2))[prefix]].sum() / n)
 
 
 def strangers(faces: Faces, accounts: Ints) -> tuple[float, int]:

@@ -63,7 +63,7 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     joined_up = []
     for group, whole in zip(groups, wholes, strict=True):
         best = max(strength(assessment.subjects[at]) for at in group)
-        if strength(whole) >= min(best, limits.campaign):
+        if strength(whole) >= min(best, limits.takes(whole)):
             parts.update(group)
             joined_up.append(whole)
     kept = [subject for at, subject in enumerate(assessment.subjects) if at not in parts]

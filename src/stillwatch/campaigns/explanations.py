@@ -33,7 +33,7 @@ class Honest:
     made_by: what its extraction evidence is compared with: `applications` of one honest account each, if it is one
     application whatever the number of its accounts; single `people`, if each account is somebody by himself.
     mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
-    overlapping: its accounts send the same items.
+    overlapping: its accounts send the same items.  hosted: one place sends for all of them.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Honest:
     mixed: bool = False
     brief: bool = False
     overlapping: bool = False
+    hosted: bool = False
 
 
 _SHARED = frozenset(
@@ -58,7 +59,18 @@ _SHARED = frozenset(
         "signup-burst",
     }
 )
-_ACTED = frozenset({"shared-rhythm", "synchrony", "even-load", "partition", "succession", "handoff", "replay"})
+_ACTED = frozenset(
+    {
+        "shared-rhythm",
+        "synchrony",
+        "even-load",
+        "partition",
+        "interchangeable",
+        "succession",
+        "handoff",
+        "replay",
+    }
+)
 
 EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
@@ -96,7 +108,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
     Honest(
         "evaluator",
         "people or laboratories that run the same public benchmark",
-        _SHARED | {"even-load", "synchrony", "concealment"} | PLACE,
+        _SHARED | {"even-load", "interchangeable", "synchrony", "concealment"} | PLACE,
         "people",
         brief=True,
         overlapping=True,
@@ -106,6 +118,15 @@ EXPLANATIONS: tuple[Honest, ...] = (
         "users of one tool, who share its template and its client",
         frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment"}) | PLACE,
         "people",
+    ),
+    Honest(
+        "hosted tool",
+        "users of one tool whose own servers send for them, each with his own key",
+        frozenset({"shared-template", "shared-client", "shared-tools", "shared-network-prefix", "shared-items"})
+        | {"shared-rhythm", "partition", "synchrony", "concealment"}
+        | PLACE,
+        "people",
+        hosted=True,
     ),
     Honest(
         "common cause",
@@ -120,6 +141,9 @@ that is a fraud, and what keeps it from being called a campaign is the test of e
 
 MIXED_SHARE = 0.3
 """Share of other traffic on a stream's accounts from which they may be a proxy's, which carries many customers."""
+
+HOSTED_SHARE = 0.5
+"""Share of the exchanges that prefixes of many of its accounts carry, from which one place may send for all."""
 
 OUTSIDE_SHARE = 0.25
 """Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week, one
@@ -150,6 +174,7 @@ class Place:
     NaN where they are too few to tell.
     outside: share of its exchanges outside its busiest week; NaN in short logs.
     overlap: share of its accounts' prompts that another of them sent too; NaN without text.
+    common: share of its accounts' exchanges that prefixes carry which many of them use (`concealment.common_places`).
     """
 
     of_accounts: float = 1.0
@@ -157,6 +182,7 @@ class Place:
     spread: float = 1.0
     outside: float = float("nan")
     overlap: float = float("nan")
+    common: float = float("nan")
 
     @property
     def mixed(self) -> bool:
@@ -181,7 +207,7 @@ def weigh_explanations(
     pieces = [e for e in evidence if e.name != OVERLAP]
     asked = [e for e in pieces if e.axis == "extraction"]
     for honest in EXPLANATIONS:
-        if honest.mixed and not place.mixed:
+        if (honest.mixed and not place.mixed) or (honest.hosted and not place.common >= HOSTED_SHARE):
             continue
         fits = [e for e in pieces if e.name in honest.predicts]
         coordination = [e for e in pieces if e.axis == "coordination" and e.name not in honest.predicts]

@@ -21,6 +21,7 @@ from stillwatch.campaigns.focus import everybodys_mean, focus
 from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
 from stillwatch.campaigns.probes import probed, wrapped
+from stillwatch.campaigns.sameness import between_accounts, chosen_pairs
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
 
@@ -40,6 +41,7 @@ class Measures:
     markers (n_groups, n_markers): share of exchanges with each.
     outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
     focus, pivot, succession, hiding, elsewhere, probed, wrapped: see the functions of these names.
+    apart: see `sameness.between_accounts`.
     """
 
     units: Floats
@@ -63,6 +65,7 @@ class Measures:
     elsewhere: Floats
     probed: Floats
     wrapped: Floats
+    apart: Floats
 
 
 def joined(one: Measures, other: Measures) -> Measures:
@@ -131,12 +134,14 @@ def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequen
     exchanges = total(cells.n)
     mapping = {"grp": group, "cell": rows, "key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}
     # What a group is sampled by stands beside its cells: a join by what is less than a limit has no good plan.
+    number = chosen_pairs(owner, n)
+    mapping |= {"number": number[inverse]}
     mapping |= {"alone": units[group] == 1, "most": buckets_looked_at(exchanges)[group]}
     connection.register("grouping", pa.table(mapping))
     connection.execute("create or replace temp table grouped as select * from grouping")
     connection.unregister("grouping")
     (overlap, distinct), sync = _prompts(connection, n), _sync(connection, n)
-    alike = focus(connection, n, mean)
+    alike, apart = focus(connection, n, mean), between_accounts(connection, owner, number, n)
     moved, followed, outside = pivot(connection, n), succession(connection, n), outside_busiest_week(connection, n)
     tests, around = probed(connection, n), wrapped(connection, n)
     hidden, abroad = hiding(connection, n), elsewhere(connection, n)
@@ -163,6 +168,7 @@ def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequen
             elsewhere=abroad,
             probed=tests,
             wrapped=around,
+            apart=apart,
         )
 
 

@@ -13,6 +13,7 @@ from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.cells import Cells
 from stillwatch.networks.group import Floats, Scorer, by_family
 from stillwatch.networks.search import FAMILY_BITS
+from stillwatch.networks.widening import all_ties
 from stillwatch.profiles.index import Ints
 
 LEAD_SECONDS = 86_400
@@ -59,7 +60,7 @@ def roles(
     whose own evidence does not come from two families, that has hardly any of the exchanges, that may have an owner of
     whom too little is seen, or that had the mould before, is near, and not accused.
     """
-    of_units = by_family(scorer.by_group(subject.network.members, subject.units))
+    of_units = all_ties(scorer.by_group(subject.network.members, subject.units))
     bits = dict(zip(subject.units.tolist(), of_units, strict=True))
     stolen, doubtful, accounts = _owners(connection, cells, subject.cells, others)
     load = float(np.median([n for _, _, n in accounts])) if accounts else 0.0

@@ -39,6 +39,8 @@ class Thresholds:
     exceed it.
     campaign: what extraction, and the margin over the best honest explanation, must reach besides.
     n_streams: put to that test.  n_honest: of these, as many as seem honest.
+    customers: the same where a stream looks as one customer of many does, of which a proxy has dozens; n_customers: as
+    many of those as seem honest. NaN and 0 where there are none.
     """
 
     coordination: float
@@ -48,6 +50,12 @@ class Thresholds:
     n_streams: int
     n_honest: float
     days: float
+    customers: float = float("nan")
+    n_customers: float = 0.0
+
+    def takes(self, subject: Assessed) -> float:
+        """What a stream must reach."""
+        return self.customers if subject.one_of_many and not np.isnan(self.customers) else self.campaign
 
 
 def judge(
@@ -57,6 +65,10 @@ def judge(
 
     Coordination and concealment are judged first; only what passes is put to the test of extraction, so that only
     those tests spend the promise. The two rest on different numbers: who shares what, and what is asked.
+    Where there are streams that look as one of a proxy's many customers does, they spend one half of it, and all others
+    the other half: how a stream is mixed says nothing of how much it collects, so any division keeps the promise, and
+    dozens of customers no longer raise what a campaign elsewhere must reach.
+    Source: Genovese, Roeder and Wasserman, False discovery control with p-value weighting, Biometrika 2006.
     n_hypotheses: indicators of which each could have become a network by chance.  decoys: see `best_of_decoys`.
     """
     decoy = max(decoys, default=0.0)
@@ -64,15 +76,20 @@ def judge(
     coordination = float(np.log2(max(n_hypotheses, 1) / (FALSE_NETWORKS * share)))
     acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
-    n_honest = seem_honest(np.array([strength(s) for s in tested]))
+    customers = [s for s in tested if s.one_of_many]
+    allowed = max_false * share / (2.0 if customers else 1.0)
+    n_honest = seem_honest(np.array([strength(s) for s in tested if not s.one_of_many]))
+    n_customers = seem_honest(np.array([strength(s) for s in customers]))
     limits = Thresholds(
         coordination=coordination,
-        campaign=max(LEAST_BITS, float(np.log2(max(n_honest, 1.0) / (max_false * share)))),
+        campaign=_least_bits(n_honest, allowed),
         decoy=decoy,
         n_hypotheses=n_hypotheses,
         n_streams=len(tested),
         n_honest=n_honest,
         days=days,
+        customers=_least_bits(n_customers, allowed) if customers else float("nan"),
+        n_customers=n_customers,
     )
     collects = [act and collects_data(s, limits) for s, act in zip(subjects, acts, strict=True)]
     carries = {s.network_number for s, c in zip(subjects, collects, strict=True) if c}
@@ -85,6 +102,10 @@ def judge(
         else:
             verdicts.append("clear")
     return verdicts, limits
+
+
+def _least_bits(n_honest: float, allowed: float) -> float:
+    return max(LEAST_BITS, float(np.log2(max(n_honest, 1.0) / allowed)))
 
 
 def promising(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
@@ -111,7 +132,7 @@ def openly_one(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
 
 def collects_data(subject: Assessed, limits: Thresholds) -> bool:
     """Whether a stream of accounts that act as one passes the test of extraction."""
-    return _is_worth_testing(subject) and strength(subject) >= limits.campaign
+    return _is_worth_testing(subject) and strength(subject) >= limits.takes(subject)
 
 
 def strength(subject: Assessed) -> float:
@@ -170,5 +191,6 @@ def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float
     """False findings of this verdict, this strong, that honest traffic like this would give in 30 days."""
     per_30_days = DAYS_OF_PROMISE / min(max(limits.days, 1e-9), DAYS_OF_PROMISE)
     if verdict == "campaign":
-        return float(max(limits.n_honest, 1.0) * 2.0 ** -strength(subject) * per_30_days)
+        honest = limits.n_customers if subject.one_of_many else limits.n_honest
+        return float(max(honest, 1.0) * 2.0 ** -strength(subject) * per_30_days * (2.0 if limits.n_customers else 1.0))
     return float(limits.n_hypotheses * 2.0**-subject.coordination_bits * per_30_days)

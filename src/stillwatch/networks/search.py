@@ -25,6 +25,7 @@ from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, 
 from stillwatch.networks.kernels import count_held
 from stillwatch.networks.split import TIE_BITS, split
 from stillwatch.networks.threads import in_threads
+from stillwatch.networks.widening import widened
 
 MIN_UNITS = 4
 """Fewer accounts are a family or a fail-over pair far oftener than a campaign."""
@@ -111,7 +112,9 @@ def find_networks(links: Links, rng: np.random.Generator) -> list[Network]:
         taken[network.members] = len(networks) - 1
     networks = _gathered(scorer, networks, whole)
     parts = [_held(scorer, part) for network in _merge(scorer, networks) for part in split(scorer, network.members)]
-    found = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(parts, links.n_units)]
+    most = int(MAX_SHARE * links.n_units)
+    wider = [widened(scorer, part, MEMBER_BITS, FAMILY_BITS, most) for part in parts if len(part) >= MIN_UNITS]
+    found = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(wider, links.n_units)]
     return sorted(found, key=lambda n: (-n.total_bits, n.members.tobytes()))
 
 

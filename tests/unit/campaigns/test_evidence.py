@@ -9,7 +9,7 @@ import pytest
 
 from stillwatch import schema
 from stillwatch.campaigns.calibration import rank_bits, rank_bits_of_all
-from stillwatch.campaigns.concealment import Faces, Places, common_place, concealment, scatter, strangers
+from stillwatch.campaigns.concealment import Faces, Places, common_place, common_places, concealment, scatter, strangers
 from stillwatch.campaigns.explanations import EXPLANATIONS, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence
 from stillwatch.campaigns.measures import Measures, chosen, joined
@@ -160,6 +160,21 @@ def test_people_who_run_one_benchmark_send_the_same_items() -> None:
     assert margin(float("nan")) == 2.0
 
 
+def test_a_tool_that_sends_for_its_users_needs_a_place_of_all_of_them() -> None:
+    """Mould, addresses and hours of a hosted tool speak against nobody; a card in common does, and so do own exits."""
+    evidence = [
+        piece("shared-template", "text", 7.0),
+        piece("shared-network-prefix", "identity", 9.0),
+        piece("shared-rhythm", "time", 10.0),
+        piece("shared-payment", "identity", 3.0),
+    ]
+    bits = {"applications": 5.0, "people": 2.0}
+    of_all = {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, Place(common=0.9))}
+    assert of_all["hosted tool"] == 3.0 + 2.0
+    for common in (0.1, float("nan")):
+        assert "hosted tool" not in {e.name for e in weigh_explanations(evidence, bits, Place(common=common))}
+
+
 def test_an_application_is_told_from_people() -> None:
     """The same evidence is compared with what one application, or one person, collects; the sentence says which."""
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
@@ -245,6 +260,8 @@ def test_a_common_place_is_where_most_is_sent_from() -> None:
     pool = places([[exit_ % 20, (exit_ + 1) % 20] for exit_ in range(40)])
     assert common_place(campus, np.arange(40)) == (0.5, 40)
     assert common_place(pool, np.arange(40)) == (pytest.approx(0.05), 40)
+    assert common_places(campus, np.arange(40)) == 0.5
+    assert common_places(pool, np.arange(40)) == 0.0
     assert scatter(campus, np.arange(40)) == []
     assert [e.bits for e in scatter(pool, np.arange(40))] == [3.0]
     assert [e.bits for e in scatter(replace(pool, null=np.full(31, 0.4)), np.arange(40))] == [5.0]
