@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from stillwatch.campaigns.finding import Evidence, Finding
+from stillwatch.report.conclusion import near_campaigns
 from stillwatch.report.honest import ASK
 from stillwatch.report.summary import MissingEvidence, ScanSummary
 from stillwatch.report.text import comes_once, count, listed
@@ -56,17 +57,28 @@ LASTING_DAYS = 7.0
 
 
 def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Mapping[str, int], summary: ScanSummary,
-               carrying: int) -> list[str]:  # fmt: skip
+               carrying: Collection[str]) -> list[str]:  # fmt: skip
     """What to do next, in the order in which to do it.
 
-    roles: role -> distinct accounts of all campaigns.  carrying: networks that carry a campaign.
+    roles: role -> distinct accounts of all campaigns.  carrying: ids of the networks that carry a campaign.
     """
     campaigns = [one for one in findings if one.verdict == "campaign"]
     networks = [one for one in findings if one.verdict == "network"]
     out = [] if campaigns else ["There is nobody to act on: no finding accuses anybody."]
     if campaigns:
         out += _of_campaigns(campaigns, names, roles)
-    if len(networks) > carrying:
+    near = near_campaigns([one for one in networks if one.finding_id not in carrying], summary)
+    asked: dict[str, list[str]] = {}
+    for one in near:
+        best = best_explanation(one)
+        if best is not None and best.name in ASK:
+            asked.setdefault(best.name, []).append(names[one.finding_id])
+    if asked:
+        said = "; ".join(f"of {listed(whose, 6)}, {ASK[best]}" for best, whose in asked.items())
+        out.append(
+            f"Find out what would make a campaign of networks that collect as much as one, or clear them: {said}."
+        )
+    if len(networks) > len(carrying):
         them = "the network" if len(networks) == 1 else "the networks"
         out.append(
             f"Look at {them} only if your terms forbid resale or shared accounts: no network is accused of collecting "

@@ -57,7 +57,7 @@ def conclude(
             "as these logs can show. What they could have shown, and what not, stands below."
         )
     if networks:
-        details.append(_networks(networks, set(links["network_id"].to_pylist())))
+        details.append(_networks(networks, set(links["network_id"].to_pylist()), summary, names))
     if harvests:
         details.append(
             f"{spelled(len(harvests)).capitalize()} "
@@ -152,7 +152,7 @@ def _campaigns(campaigns: list[Finding], members: pa.Table, groups: int) -> str:
     )
 
 
-def _networks(networks: list[Finding], carrying: set[str]) -> str:
+def _networks(networks: list[Finding], carrying: set[str], summary: ScanSummary, names: dict[str, str]) -> str:
     """What is said of networks: no accusation."""
     carry = sum(network.finding_id in carrying for network in networks)
     rest = len(networks) - carry
@@ -162,13 +162,31 @@ def _networks(networks: list[Finding], carrying: set[str]) -> str:
         which = "It" if len(networks) == 1 else "All of them" if not rest else f"{spelled(carry).capitalize()} of them"
         verb = "carries" if carry == 1 else "carry"
         out.append(f"{which} {verb} what was found above, beside other traffic.")
-    if rest:
+    near = near_campaigns([one for one in networks if one.finding_id not in carrying], summary)
+    if near:
+        who = listed([names[one.finding_id] for one in near], 6)
+        verb, be, them = ("collect", "are", "them") if len(near) > 1 else ("collects", "is", "it")
+        out.append(
+            f"{who} {verb} as much as a campaign would, yet {be} none: an honest explanation covers {them}, or hiding is "
+            "not shown. A network is no accusation."
+        )
+    elif rest:
         who = "the others" if carry and rest > 1 else "the other" if carry else "they" if rest > 1 else "it"
         out.append(
             f"That {who} {'collect' if rest > 1 else 'collects'} training data is not shown: "
             "resellers, classes and fraud rings look like this too, and a network is no accusation."
         )
     return " ".join(out)
+
+
+def near_campaigns(networks: list[Finding], summary: ScanSummary) -> list[Finding]:
+    """Of networks without a campaign, those that collect as much as one: what they lack is something else."""
+    null = summary.null
+    return [
+        one
+        for one in networks
+        if one.extraction_bits >= null.extraction_threshold_bits and one.exchanges >= null.least_exchanges
+    ]
 
 
 def _others(campaigns: list[Finding], members: pa.Table) -> list[str]:

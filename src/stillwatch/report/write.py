@@ -74,7 +74,7 @@ def make_page(
         room -= len(members) if whole else 0
         views.append(view_finding(one, by_id, names, summary, members, links, texts=texts, whole=whole))
     reasons = quarantine_reasons(quarantine)
-    carrying = len(set(links["network_id"].to_pylist()) & by_id.keys())
+    carrying = set(links["network_id"].to_pylist()) & by_id.keys()
     return Page(
         summary=summary,
         conclusion=conclude(findings, summary, accounts, links, names),

@@ -15,7 +15,7 @@ from stillwatch.campaigns.explanations import EXPLANATIONS
 from stillwatch.campaigns.finding import Finding
 from stillwatch.campaigns.harvest import EXPLANATIONS as OF_HARVESTS
 from stillwatch.report.advice import UNSEEN, in_short, next_steps, unseen_in_words
-from stillwatch.report.conclusion import same_accounts
+from stillwatch.report.conclusion import near_campaigns, same_accounts
 from stillwatch.report.honest import ASK, explained
 from stillwatch.report.members import Member, as_csv, gravest_parts
 from stillwatch.report.naming import names_of, ranked
@@ -54,7 +54,7 @@ def test_every_honest_explanation_can_be_asked_about() -> None:
 def test_the_surest_campaign_comes_first(campaigns: list[Finding]) -> None:
     """Of campaigns the one that honest traffic would show most rarely is to be read first."""
     found = ranked(campaigns)
-    steps = next_steps(found, names_of(found), {"driver": 9, "stolen": 1, "adjacent": 2}, told(), 0)
+    steps = next_steps(found, names_of(found), {"driver": 9, "stolen": 1, "adjacent": 2}, told(), ())
     assert "C3, the surest" in steps[0]
     assert "9 drivers carry" in " ".join(steps)
     assert "1 key looks stolen, and the owner is to be warned, not banned" in " ".join(steps)
@@ -64,7 +64,22 @@ def test_the_surest_campaign_comes_first(campaigns: list[Finding]) -> None:
 def test_without_a_campaign_there_is_nobody_to_act_on() -> None:
     """The first step says so."""
     assert empty_scan().findings.findings == []
-    assert "nobody to act on" in next_steps([], {}, {}, told(), 0)[0]
+    assert "nobody to act on" in next_steps([], {}, {}, told(), ())[0]
+
+
+def test_networks_that_collect_as_much_as_a_campaign_are_asked_about_first() -> None:
+    """What its bits show is not called unshown: such a network lacks something else, and the page says what to ask."""
+    network = next(one for one in rich_scan().findings.findings if one.verdict == "network")
+    null = told().null
+    near = msgspec.structs.replace(
+        network, extraction_bits=null.extraction_threshold_bits + 1, exchanges=null.least_exchanges + 1
+    )
+    far = msgspec.structs.replace(network, finding_id="N-far", extraction_bits=0.0)
+    names = {near.finding_id: "N1", far.finding_id: "N2"}
+    assert near_campaigns([near, far], told()) == [near]
+    steps = " ".join(next_steps([near, far], names, {}, told(), ()))
+    assert "collect as much as a campaign would: for N1, " in steps
+    assert "for N1" not in " ".join(next_steps([near, far], names, {}, told(), {near.finding_id}))
 
 
 def test_a_finding_in_short_names_one_fact_a_family(campaigns: list[Finding]) -> None:
@@ -137,7 +152,7 @@ def test_each_way_to_see_more_is_told_once() -> None:
         {"evidence": "hidden-location", "needs": "addresses.kinds", "turn_on": places},
         {"evidence": "targets", "needs": "prompt", "turn_on": "log the messages; without text, little is left"},
     ]
-    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), 0)[-1]
+    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), ())[-1]
     assert said == (
         "Before the next scan: bring the account registry (--accounts FILE) (shared-payment, signup-burst, "
         "contradicted-location); name a database with --addresses (hidden-location, contradicted-location); "
@@ -148,7 +163,7 @@ def test_each_way_to_see_more_is_told_once() -> None:
 def test_a_bare_log_does_not_flood_the_first_page(tmp_path: Path) -> None:
     """Of what a log of metadata alone lacks, the first page tells the most telling and counts the rest."""
     missing = [{"evidence": name, "needs": f"c{at}", "turn_on": f"log c{at}"} for at, name in enumerate(NEEDS)]
-    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), 0)[-1]
+    said = next_steps([], {}, {}, msgspec.convert(summary(missing_evidence=missing), ScanSummary), ())[-1]
     assert f"{len(NEEDS) - 4} more ways under Coverage" in said
     scan = empty_scan()
     write_report(scan.findings, summary(missing_evidence=missing), scan.members, scan.links, scan.quarantine, tmp_path)
