@@ -74,10 +74,8 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
         if best is not None and best.name in ASK:
             asked.setdefault(best.name, []).append(names[one.finding_id])
     if asked:
-        said = "; ".join(f"of {listed(whose, 6)}, {ASK[best]}" for best, whose in asked.items())
-        out.append(
-            f"Find out what would make a campaign of networks that collect as much as one, or clear them: {said}."
-        )
+        said = "; ".join(f"for {listed(whose, 6)}, {ASK[best]}" for best, whose in asked.items())
+        out.append(f"Clear up what networks are that collect as much as a campaign would: {said}.")
     if len(networks) > len(carrying):
         them = "the network" if len(networks) == 1 else "the networks"
         out.append(

@@ -167,8 +167,8 @@ def _networks(networks: list[Finding], carrying: set[str], summary: ScanSummary,
         who = listed([names[one.finding_id] for one in near], 6)
         verb, be, them = ("collect", "are", "them") if len(near) > 1 else ("collects", "is", "it")
         out.append(
-            f"{who} {verb} as much as a campaign would, yet {be} none: an honest explanation covers {them}, or hiding is "
-            "not shown. A network is no accusation."
+            f"{who} {verb} as much as a campaign would, yet {be} none: an honest explanation covers {them}, or hiding "
+            "is not shown. A network is no accusation."
         )
     elif rest:
         who = "the others" if carry and rest > 1 else "the other" if carry else "they" if rest > 1 else "it"
