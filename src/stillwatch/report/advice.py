@@ -131,7 +131,7 @@ def in_short(finding: Finding) -> list[tuple[str, list[str]]]:
 
 
 def _of_campaigns(campaigns: list[Finding], names: Mapping[str, str], roles: Mapping[str, int]) -> list[str]:
-    first = min(campaigns, key=lambda one: (float(f"{one.expected_false:.2g}"), -one.exchanges, one.finding_id))
+    first = min(campaigns, key=lambda one: float(f"{one.expected_false:.2g}"))
     name = names[first.finding_id]
     out = []
     if len(campaigns) > 1:
