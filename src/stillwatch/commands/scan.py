@@ -191,13 +191,16 @@ def _show_history(console: Console, out: Path, names: dict[str, str]) -> None:
 
 def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     """Print what a scan found, for a terminal."""
+    import msgspec
     import pyarrow.parquet as pq
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
+    from stillwatch.report.conclusion import near_campaigns
     from stillwatch.report.naming import names_of, ranked
-    from stillwatch.report.text import bits, comes_once, count
+    from stillwatch.report.summary import ScanSummary
+    from stillwatch.report.text import bits, comes_once, count, listed
     from stillwatch.sources.quarantine import reasons
 
     console = Console(highlight=False)
@@ -233,6 +236,12 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     if kinds["network"]:
         they = "1 network acts" if kinds["network"] == 1 else f"{kinds['network']:,} networks act"
         console.print(f"{they} as one: no accusation by itself.")
+        carrying = set(pq.read_table(out / "finding_links.parquet", columns=["network_id"])["network_id"].to_pylist())
+        alone = [one for one in findings.findings if one.verdict == "network" and one.finding_id not in carrying]
+        near = [names[one.finding_id] for one in near_campaigns(alone, msgspec.convert(summary, ScanSummary))]
+        if near:
+            verb = "collects" if len(near) == 1 else "collect"
+            console.print(f"{listed(near, 6)} {verb} as much as a campaign would: the report says what to find out.")
     if kinds["harvest"]:
         they = "1 customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} customers make"
         console.print(f"{they} training data.")

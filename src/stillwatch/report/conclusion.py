@@ -17,6 +17,9 @@ CARRYING = ("driver", "stolen")
 """Roles of the accounts that carry a campaign's exchanges; the owner of a stolen key is a victim all the same."""
 
 
+_ONE = ("collects", "is", "it", "its accounts hide")
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """headline: one sentence.  details: what belongs beside it.
@@ -165,10 +168,10 @@ def _networks(networks: list[Finding], carrying: set[str], summary: ScanSummary,
     near = near_campaigns([one for one in networks if one.finding_id not in carrying], summary)
     if near:
         who = listed([names[one.finding_id] for one in near], 6)
-        verb, be, them = ("collect", "are", "them") if len(near) > 1 else ("collects", "is", "it")
+        verb, be, them, they = ("collect", "are", "them", "they hide") if len(near) > 1 else _ONE
         out.append(
-            f"{who} {verb} as much as a campaign would, yet {be} none: an honest explanation covers {them}, or hiding "
-            "is not shown. A network is no accusation."
+            f"{who} {verb} as much as a campaign would, yet {be} none: an honest explanation covers {them}, or that "
+            f"{they} is not shown well enough. A network is no accusation."
         )
     elif rest:
         who = "the others" if carry and rest > 1 else "the other" if carry else "they" if rest > 1 else "it"
