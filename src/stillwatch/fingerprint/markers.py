@@ -223,8 +223,9 @@ def marker_table() -> tuple[Marker, ...]:
 
 
 def _spellings(phrase: str) -> set[bytes]:
+    # Bytes in small letters are ASCII's only, which are folded anyway: what is left are the capitals of other scripts.
     first = phrase[:1].upper() + phrase[1:]
-    return {phrase.encode(), first.encode(), phrase.upper().encode()}
+    return {one.encode().lower() for one in (phrase, first, phrase.upper())}
 
 
 @cache

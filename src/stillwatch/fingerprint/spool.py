@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numba import njit
 from numpy.typing import NDArray
 
+from stillwatch.engine.copying import copy_text
 from stillwatch.engine.parts import write_table
 from stillwatch.errors import OutputError
 from stillwatch.fingerprint.choosing import PER_KEY, Choice, Holdings, Ints
@@ -95,8 +96,7 @@ def _cut_lengths(data, offsets, valid, out):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _copy(source, source_at, lengths, target, target_at):  # type: ignore[no-untyped-def]
     for i in range(lengths.shape[0]):
-        for k in range(lengths[i]):
-            target[target_at[i] + k] = source[source_at[i] + k]
+        copy_text(source, source_at[i], target, target_at[i], lengths[i])
 
 
 class _Column:

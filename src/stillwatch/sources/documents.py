@@ -135,7 +135,7 @@ def line_blocks(
                 yield number, rest[0][:4096], "is longer than 256 MB: split the document"
                 rest, rest_bytes, skipping = [], 0, True
             continue
-        block = b"".join((*rest, chunk[:end]))
+        block = b"".join((*rest, memoryview(chunk)[:end]))
         tail = chunk[end:]
         if points is not None and at >= 0:
             points[number] = Point(number, at - rest_bytes, rest_bytes)

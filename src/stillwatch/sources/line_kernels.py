@@ -15,6 +15,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from stillwatch.engine.copying import copy_text
+
 TEXT, WHOLE, DECIMAL, MOMENT, TEXTS, UNKNOWN = range(6)
 """Kinds of columns: strings, integers, floats, times, lists of strings, and names that nobody knows."""
 
@@ -61,22 +63,8 @@ def _first_code(typingctx: Any, value: Any) -> Any:
     return types.int64(types.uint64), code
 
 
-def _copy32_code(typingctx: Any, source: Any, target: Any) -> Any:
-    """Copy 32 bytes from one address to another."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = ir.VectorType(ir.IntType(8), 32)
-        block = builder.load(builder.inttoptr(args[0], vector.as_pointer()), typ=vector)
-        block.align = 1
-        builder.store(block, builder.inttoptr(args[1], vector.as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), code
-
-
 _ends: Callable[..., Any] = intrinsic(_ends_code)
 _first: Callable[..., Any] = intrinsic(_first_code)
-_copy32: Callable[..., Any] = intrinsic(_copy32_code)
 
 
 @njit(cache=True, nogil=True)
@@ -415,9 +403,8 @@ def _unescaped(data, at, stop, out, to):  # type: ignore[no-untyped-def]
 def put_together(data, begins, sizes, offsets, out):  # type: ignore[no-untyped-def]
     """Strings one behind the other; whether all of them are whole.
 
-    Shapes: begins, sizes (n,); offsets (n + 1,) int32; out (at least the sizes' sum and 32,) uint8.
+    Shapes: begins, sizes (n,); offsets (n + 1,) int32; out (at least the sizes' sum,) uint8.
     """
-    source, target = data.ctypes.data, out.ctypes.data
     to = 0
     for i in range(sizes.shape[0]):
         offsets[i] = to
@@ -430,10 +417,7 @@ def put_together(data, begins, sizes, offsets, out):  # type: ignore[no-untyped-
             if to < 0:
                 return False
         else:
-            done = 0
-            while done < size:
-                _copy32(source + begin + done, target + to + done)
-                done += 32
+            copy_text(data, begin, out, to, np.int64(size))
             to += size
     offsets[sizes.shape[0]] = to
     return True

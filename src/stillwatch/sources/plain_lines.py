@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,6 +20,8 @@ _KINDS = {
     pa.list_(pa.string()): line_kernels.TEXTS,
 }
 
+_HELD = threading.local()
+
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int32]
 
@@ -31,9 +35,7 @@ def read_plain(block: bytes) -> pa.RecordBatch | None:
     n_rows, n = block.count(b"\n") + (not block.endswith(b"\n")), len(block)
     if n >= line_kernels.ESCAPED:
         return None
-    data = np.empty(n + line_kernels.PADDING, np.uint8)
-    data[:n] = np.frombuffer(block, np.uint8)
-    data[n:] = 0
+    data = _padded(block)
     names, lengths = _names()
     kinds = np.array([*(_KINDS[field.type] for field in fields), line_kernels.UNKNOWN], np.int8)
     shape = (len(kinds), n_rows)
@@ -58,6 +60,17 @@ def read_plain(block: bytes) -> pa.RecordBatch | None:
             return None
         arrays.append(array)
     return pa.RecordBatch.from_arrays(arrays, schema=schema.EXCHANGE)
+
+
+def _padded(block: bytes) -> Bytes:
+    """The block with room behind it, in memory that the next block of this thread gets again: new memory is dear."""
+    room = len(block) + line_kernels.PADDING
+    held: Bytes | None = getattr(_HELD, "data", None)
+    if held is None or len(held) < room:
+        held = _HELD.data = np.empty(room + room // 4, np.uint8)
+    held[: len(block)] = np.frombuffer(block, np.uint8)
+    held[len(block) : room] = 0
+    return held[:room]
 
 
 def _names() -> tuple[Bytes, npt.NDArray[np.int64]]:
@@ -88,7 +101,7 @@ def _texts(data: Bytes, begins: Places, sizes: Places) -> pa.StringArray | None:
     if not valid.any():
         return pa.nulls(len(sizes), pa.string())
     room = int((sizes[valid] & ~line_kernels.ESCAPED).sum())
-    out, offsets = np.empty(room + 32, np.uint8), np.empty(len(sizes) + 1, np.int32)
+    out, offsets = np.empty(max(room, 1), np.uint8), np.empty(len(sizes) + 1, np.int32)
     if not line_kernels.put_together(data, begins, sizes, offsets, out):
         return None
     array = pa.StringArray.from_buffers(len(sizes), pa.py_buffer(offsets), pa.py_buffer(out), _present(valid))

@@ -33,9 +33,12 @@ from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
 from stillwatch.sources.validation import CHOSEN_BY_CALLERS, find_faults, without_odd_ids
 
-BATCH_ROWS = 65_536
-BATCH_BYTES = 64 << 20
-"""Rows and bytes of a batch at most, as far as single rows allow: large enough to keep kernels busy."""
+BATCH_ROWS = 32_768
+BATCH_BYTES = 32 << 20
+"""Rows and bytes of a batch at most, as far as single rows allow: large enough to keep kernels busy, and no larger.
+
+Several are held at once, and memory that was never touched costs more than using it.
+"""
 
 LINE_BITS = 40
 """Bits of a position that hold the line; the bits above hold the number of the source."""
@@ -104,7 +107,7 @@ def read_logs(
     say: Callable[[str], None],
     resume: Resume | None = None,
 ) -> Iterator[Rows]:
-    """The exchanges of all logs, valid ones only, in batches of about 64 thousand rows or 64 MB.
+    """The exchanges of all logs, valid ones only, in batches of about 32 thousand rows or 32 MB.
 
     What cannot be read goes to `quarantine`; what a person should know (a format that was guessed, a file that was
     left aside) goes to `say`. Columns that the log lacks are filled from `registry`, which holds true ids also where

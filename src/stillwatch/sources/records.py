@@ -89,7 +89,7 @@ class Reader:
     begin: Point | None = None
     end: int | None = None
     gather: Callable[[Held], None] | None = None
-    batch_rows: int = 65_536
+    batch_rows: int = 32_768
 
     def finish(self) -> None:
         """Say what a person should know of the place, now that all of it was read."""

@@ -25,7 +25,7 @@ from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
 from stillwatch.sources.validation import TEXTS
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 32 << 20
 LOST_ROWS = 100_000_000
 """Rows of a damaged part that are counted one by one: no writer makes larger groups."""
 
