@@ -17,7 +17,7 @@ DAY = 24 * HOUR
 _INTS = (
     "position", "unit", "exchange", "session", "prompt_hash", "first_user_hash", "system_hash", "tools_hash", "n_tools",
     "markers", "system_markers", "turns", "max_tokens", "output_tokens", "reasoning_tokens", "prompt_words", "template",
-    "model", "finish", "head_hash", "tail_hash", "address_kinds",
+    "model", "finish", "head_hash", "tail_hash", "address_kinds", "account", "ip_prefix", "client", "country",
 )  # fmt: skip
 _OTHERS = {
     "reasoning_out": pa.list_(pa.int64()),

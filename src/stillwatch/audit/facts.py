@@ -98,10 +98,10 @@ def gather(
     connection.execute(
         """
         create or replace temp table framed as
-        select f.grp, e.unit, k.is_template, k.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
+        select f.grp, e.unit, e.is_template, e.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
             e.prompt_hash, coalesce(e.turns, 0) = 0 as single,
-            coalesce(e.reasoning_tokens, 0) > 0 or coalesce(len(e.reasoning_out), 0) > 0 as reasoned
-        from framed_cells f join keyed k on k.key = f.key and k.unit = f.unit join exchanges e using (position)
+            e.reasoned
+        from framed_cells f join keyed e on e.key = f.key and e.unit = f.unit
         """
     )
     connection.unregister("framed_cells")
@@ -133,7 +133,7 @@ def gather(
         "order by grp, n desc, key",
     )
     volume = dict(
-        connection.sql("select unit, count(*) from exchanges semi join framed using (unit) group by unit").fetchall()
+        connection.sql("select unit, count(*) from keyed semi join framed using (unit) group by unit").fetchall()
     )
     out = []
     for grp, total, first_day, single, reasoned, tokens, fresh in totals:

@@ -71,23 +71,22 @@ class CellsOfUnits:
 
 
 def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
-    """Cells of the view `exchanges` by the keys of the table `keyed`."""
+    """Cells of the exchanges of `keyed`, by its keys."""
     marks = "(coalesce(markers, 0) | coalesce(system_markers, 0))"
     sums = ", ".join(f"sum(({marks} >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
     table = connection.sql(
         f"""
-        select k.key, k.is_template, e.unit, count(*) as n,
+        select key, is_template, unit, count(*) as n,
             count(*) filter (coalesce(turns, 0) = 0) as n_single,
             count(distinct prompt_hash) as n_distinct,
-            count(distinct coalesce(session, first_user_hash, prompt_hash, exchange)) as n_trajectories,
+            count(distinct trajectory) as n_trajectories,
             count(output_tokens) as n_out,
             coalesce(sum(round(1000 * ln(1 + greatest(output_tokens, 0)))::bigint), 0)::bigint as log_out,
-            count(*) filter (coalesce(reasoning_tokens, 0) > 0 or len(reasoning_out) > 0) as n_reasoned,
+            count(*) filter (reasoned) as n_reasoned,
             count(*) filter (n_tools > 0) as n_tooled,
             coalesce(sum(round(1000 * ln(1 + prompt_words))::bigint), 0)::bigint as log_words,
             min(epoch_us(requested_at)) as first_at, max(epoch_us(requested_at)) as last_at, {sums}
-        from exchanges e join keyed k using (position)
-        group by all order by k.key, e.unit
+        from keyed group by all order by key, unit
         """
     ).to_arrow_table()
     columns = {name: table[name].to_numpy() for name in table.column_names}

@@ -117,7 +117,7 @@ _SENT = f"""
         coalesce(e.turns > 0 and not coalesce(e.from_tool, false) and e.prompt_words >= {LEAST_WORDS}, false)
             as follow_up,
         e.head_hash, e.tail_hash, m.release
-    from exchanges e join keyed k using (position) join of_cells c on c.key = k.key and c.unit = k.unit
+    from keyed e join of_cells c on c.key = e.key and c.unit = e.unit
         left join repeated r on r.prompt_hash = e.prompt_hash left join released m on m.model = e.model
 """
 

@@ -6,7 +6,7 @@ compared with how alike a finding and an honest party are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -74,44 +74,38 @@ def read_habits(
     }
     connection.register("party_cells", pa.table(mapping))
     connection.execute(
-        """
+        f"""
         create or replace temp table done as
-        select p.party, e.unit, epoch_us(e.requested_at) as us, e.model, e.chunks, e.system_hash, e.tools_hash,
-            e.head_hash, e.tail_hash, k.parameters, e.exchange
-        from party_cells p join keyed k on k.key = p.key and k.unit = p.unit join exchanges e using (position)
+        select p.party, e.unit, epoch_us(e.requested_at) // {HOUR_US} as hour, e.model, count(*) as n
+        from party_cells p join keyed e on e.key = p.key and e.unit = p.unit group by all
         """
     )
     connection.unregister("party_cells")
-    low, high = connection.sql(
-        f"select min(epoch_us(requested_at)) // {HOUR_US}, max(epoch_us(requested_at)) // {HOUR_US} from exchanges"
-    ).fetchall()[0]
-    hours = _against_everybody(connection, n, f"us // {HOUR_US} - {low}", int(high - low) + 1)
+    connection.execute(
+        f"""
+        create or replace temp table everybody as
+        select epoch_us(requested_at) // {HOUR_US} as hour, model, count(*) as n from keyed group by all
+        """
+    )
+    low, high = connection.sql("select min(hour), max(hour) from everybody").fetchall()[0]
+    hours = _against_everybody(connection, n, f"hour - {low}", int(high - low) + 1)
     days = int(high // 24 - low // 24) + 1
-    names = connection.sql(
-        "select model from exchanges group by model order by count(*) desc, model limit 12"
-    ).fetchall()
+    names = connection.sql("select model from everybody group by model order by sum(n) desc, model limit 12").fetchall()
     connection.register("model_place", pa.table({"model": [name for (name,) in names], "place": np.arange(len(names))}))
     models = _against_everybody(
-        connection, n, f"(us // {24 * HOUR_US} - {low // 24}) * {len(names)} + place", days * len(names), model=True
+        connection, n, f"(hour // 24 - {low // 24}) * {len(names)} + place", days * len(names), model=True
     )
     connection.unregister("model_place")
     pace = np.full(n, np.nan)
     rows = connection.sql(
-        f"select party, avg(ln(n)) from (select party, unit, us // {24 * HOUR_US} as day, count(*) as n from done "
-        "group by all) group by party order by party"
+        "select party, avg(ln(n) order by unit, day) from ("
+        "select party, unit, hour // 24 as day, sum(n) as n from done group by all) group by party order by party"
     ).fetchall()
     for party, value in rows:
         pace[int(party)] = value
-    sampled = connection.sql(
-        f"""
-        select party, chunks, coalesce(system_hash, 0) as a, coalesce(xor(tools_hash, 1), 0) as b,
-            coalesce(head_hash, 0) as c, coalesce(tail_hash, 0) as d
-        from done qualify row_number() over (partition by party order by exchange, us)
-            <= case when party < {n_findings} then {SAMPLE} else {SAMPLE_HONEST} end
-        order by party, exchange, us
-        """
-    ).to_arrow_table()
-    connection.execute("drop table done")
+    sent = connection.sql("select party, sum(n)::bigint as n from done group by all").fetchnumpy()
+    connection.execute("drop table done; drop table everybody")
+    sampled = _sampled(connection, mapping, n_findings, np.bincount(sent["party"], sent["n"], n).astype(np.float64))
     of = sampled["party"].to_numpy()
     pieces = np.concatenate([_chunks(sampled["chunks"]), *(sampled[x].to_numpy()[:, None] for x in "abcd")], axis=1)
     bounds = np.searchsorted(of, np.arange(n + 1))
@@ -123,6 +117,44 @@ def read_habits(
         fixed, items = _recurring(mine)
         out.append(Habits(len(mine), fixed, items, mine, hours[party], models[party], float(pace[party])))
     return out
+
+
+def _sampled(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping[str, Ints], n_findings: int, sent: Floats
+) -> pa.Table:
+    """Of each party the exchanges that are looked at: those whose ids have the smallest hashes. Shape: sent (n,).
+
+    Only hashes below twice the share that is wanted are sorted, unless these turn out too few.
+    """
+    most = np.where(np.arange(len(sent)) < n_findings, SAMPLE, SAMPLE_HONEST)
+    share = np.where(sent > 4 * most, 2.0 * most / np.maximum(sent, 1.0), 1.0)
+    below = np.where(share < 1.0, np.minimum(share, 0.5) * 2.0**64 - 2.0**63, 0.0).astype(np.int64)
+    below[share >= 1.0] = np.iinfo(np.int64).max
+    party = mapping["party"]
+    table = pa.table({**mapping, "most": most[party], "below": below[party]})
+    connection.register("party_cells", table)
+    connection.execute(_CHOSEN.format(only="where e.exchange <= p.below"))
+    chosen = connection.sql("select party, count(*) as n from chosen group by all").fetchnumpy()
+    if (np.bincount(chosen["party"], chosen["n"], len(sent)) < np.minimum(sent, most)).any():
+        connection.execute(_CHOSEN.format(only=""))
+    connection.unregister("party_cells")
+    sampled = connection.sql(
+        """
+        select c.party, e.chunks, coalesce(e.system_hash, 0) as a, coalesce(xor(e.tools_hash, 1), 0) as b,
+            coalesce(e.head_hash, 0) as c, coalesce(e.tail_hash, 0) as d
+        from exchanges e join chosen c using (position) order by c.party, c.exchange, c.us
+        """
+    ).to_arrow_table()
+    connection.execute("drop table chosen")
+    return sampled
+
+
+_CHOSEN = """
+    create or replace temp table chosen as
+    select p.party, e.position, e.exchange, epoch_us(e.requested_at) as us
+    from party_cells p join keyed e on e.key = p.key and e.unit = p.unit {only}
+    qualify row_number() over (partition by p.party order by e.exchange, us) <= p.most
+"""
 
 
 def alike(one: Habits, others: Sequence[Habits]) -> Floats:
@@ -199,14 +231,11 @@ def _against_everybody(
     join = "join model_place using (model)" if model else ""
     out = np.zeros((n, size))
     for party, at, count in connection.sql(
-        f"select party, {place} as at, count(*) from done {join} group by all"
+        f"select party, {place} as at, sum(n) from done {join} group by all"
     ).fetchall():
         out[int(party), int(at)] = count
     everybody = np.zeros(size)
-    for at, count in connection.sql(
-        f"select {place} as at, count(*) from (select epoch_us(requested_at) as us, model from exchanges) {join} "
-        "group by all"
-    ).fetchall():
+    for at, count in connection.sql(f"select {place} as at, sum(n) from everybody {join} group by all").fetchall():
         everybody[int(at)] = count
     sent = np.maximum(out.sum(axis=1, keepdims=True), 1.0)
     shares = out / sent

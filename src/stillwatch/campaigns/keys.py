@@ -10,7 +10,9 @@ does. A kind is what a prompt asks for (`fingerprint.markers`), whether it begin
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -59,50 +61,59 @@ def is_pooled(keys: Ints) -> npt.NDArray[np.bool_]:
     return (keys <= _POOLED) & (keys > _POOLED - MAX_NETWORKS)
 
 
-def key_exchanges(connection: duckdb.DuckDBPyConnection, networks: Sequence[npt.NDArray[np.int32]]) -> None:
-    """Make the table `keyed`: position, unit, key, is_template, parameters; of every exchange.
+CARRIED = (
+    "position", "exchange", "account", "unit", "requested_at", "model", "prompt_hash", "head_hash", "tail_hash",
+    "system_hash", "tools_hash", "markers", "system_markers", "turns", "from_tool", "prompt_words", "n_tools",
+    "output_tokens", "finish", "ip_prefix", "client", "country", "address_kinds",
+)  # fmt: skip
+"""Columns of an exchange that its row in `keyed` carries, so that nobody joins the two again."""
 
-    networks: units of each; where they overlap, the first counts. The connection holds `exchanges` and
-    `exchange_template`.
+
+def key_exchanges(
+    connection: duckdb.DuckDBPyConnection, networks: Sequence[npt.NDArray[np.int32]], folder: Path | None = None
+) -> None:
+    """Make `keyed`, a row an exchange: what it is `CARRIED` with, key, is_template, parameters, trajectory, reasoned.
+
+    trajectory: what its agent loop or chat is told from others by.  reasoned: whether reasoning came with the answer.
+    networks: units of each; where they overlap, the first counts.  folder: where the rows go, as Parquet; in memory
+    where None. The connection holds `exchanges` and `exchange_template`.
     """
-    connection.execute(
-        f"""
-        create or replace temp table keyed as
-        select e.position, e.unit, coalesce(t.template, {PLUMBING}) as key, t.template is not null as is_template,
-            {PARAMETERS} as parameters
-        from exchanges e left join exchange_template t using (position)
-        """
-    )
-    connection.execute(
-        f"""
-        create or replace temp table unpoured as
-        with templates as (select key from keyed where is_template group by key having count(*) >= {SMALL}),
-        systems as (
-            select system_hash from exchanges where system_hash is not null group by all having count(*) >= {SMALL}
-        )
-        select e.position, e.unit, {KIND} as kind,
-            not k.is_template and e.system_hash is null and e.tools_hash is null as by_itself,
-            e.markers is not null as worded
-        from exchanges e join keyed k using (position)
-            anti join templates t on k.is_template and t.key = k.key
-            anti join systems s on not k.is_template and s.system_hash = e.system_hash
-        """
-    )
     members = np.concatenate(networks) if networks else np.zeros(0, np.int32)
     units, first = np.unique(members, return_index=True)
     number = np.repeat(np.arange(len(networks)), [len(one) for one in networks])[first]
-    connection.register("in_network", pa.table({"unit": units.astype(np.int64), "network": number}))
+    connection.register("of_networks", pa.table({"unit": units.astype(np.int64), "network": number}))
+    connection.execute(
+        f"""
+        create or replace temp table in_network as select * from of_networks;
+        create or replace temp table moulds as
+            select template from exchange_template group by all having count(*) >= {SMALL};
+        create or replace temp table systems as
+            select system_hash as system from exchanges where system_hash is not null group by all
+            having count(*) >= {SMALL}
+        """
+    )
+    connection.unregister("of_networks")
+    unpoured = "m.template is null and (t.template is not null or s.system is null)"
+    told = f"case when markers is not null and {unpoured} then {KIND} end"
+    source = """exchanges e left join exchange_template t using (position)
+        left join moulds m on m.template = t.template left join systems s on s.system = e.system_hash
+        left join in_network i on i.unit = e.unit"""
+    connection.execute(
+        f"""
+        create or replace temp table kinds as
+        select i.network, {told} as kind, count(*) as n, count(distinct case when i.network is not null then e.unit end)
+            as units
+        from {source} group by all
+        """
+    )
     connection.execute(
         f"""
         create or replace temp table pooled as
         with size as (
-            select n.network, count(*) as inside, (select count(*) from exchanges) - count(*) as outside
-            from exchanges join in_network n using (unit) group by all
-        ), everybody as (select kind, count(*) as n from unpoured where worded group by all),
-        theirs as (
-            select n.network, u.kind, count(*) as n, count(distinct u.unit) as units
-            from unpoured u join in_network n using (unit) where u.worded group by all
-        ), asked as (
+            select network, sum(n)::bigint as inside, (select sum(n)::bigint from kinds) - sum(n)::bigint as outside
+            from kinds where network is not null group by all
+        ), everybody as (select kind, sum(n)::bigint as n from kinds where kind is not null group by all),
+        theirs as (select * from kinds where network is not null and kind is not null), asked as (
             select t.network, t.kind, t.n
             from theirs t join everybody e using (kind) join size s using (network)
             where t.n >= {MIN_KIND_EXCHANGES} and t.units >= {MIN_KIND_UNITS}
@@ -113,20 +124,25 @@ def key_exchanges(connection: duckdb.DuckDBPyConnection, networks: Sequence[npt.
                 join size s using (network)
             where 100 * a.n >= {100 * OF_UNPOURED:.0f} * t.unpoured and 100 * a.n >= {100 * OF_NETWORK:.0f} * s.inside
         )
-        select u.position, {_POOLED} - n.network as key
-        from unpoured u join in_network n using (unit) semi join asked a on a.network = n.network and a.kind = u.kind
-            semi join mostly m on m.network = n.network
-        where u.worded
+        select network, kind, {_POOLED} - network as key from asked semi join mostly using (network)
         """
     )
-    connection.unregister("in_network")
-    connection.execute(
-        f"""
-        create or replace temp table keyed as
-        select k.position, k.unit,
-            coalesce(p.key, case when u.by_itself then {UNPOURED} else k.key end) as key,
-            k.is_template and p.key is null as is_template, k.parameters
-        from keyed k left join unpoured u using (position) left join pooled p using (position)
-        """
-    )
-    connection.execute("drop table unpoured; drop table pooled")
+    keyed = f"""
+        select {", ".join(f"e.{name}" for name in CARRIED)},
+            coalesce(p.key, case when t.template is null and e.system_hash is null and e.tools_hash is null
+                then {UNPOURED} else coalesce(t.template, {PLUMBING}) end) as key,
+            t.template is not null and p.key is null as is_template, {PARAMETERS} as parameters,
+            coalesce(e.session, e.first_user_hash, e.prompt_hash, e.exchange) as trajectory,
+            coalesce(e.reasoning_tokens, 0) > 0 or coalesce(len(e.reasoning_out), 0) > 0 as reasoned
+        from {source} left join pooled p on p.network = i.network and p.kind = {told}
+    """
+    if folder is None:
+        connection.execute(f"create or replace temp table keyed as {keyed}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        path = str(folder.absolute()).replace("'", "''")
+        connection.execute(f"copy ({keyed}) to '{path}' (format parquet, per_thread_output true)")
+        connection.execute(f"create or replace temp view keyed as select * from read_parquet('{path}/*.parquet')")
+    connection.execute("drop table in_network; drop table moulds; drop table systems; drop table kinds")
+    connection.execute("drop table pooled")

@@ -62,7 +62,7 @@ def _mean_share(connection: duckdb.DuckDBPyConnection, n: int, known: str, count
         sent as (
             select g.grp, e.account, e.ip_prefix, count(*) filter ({known}) as n,
                 count(*) filter ({known} and {counted}) as seen
-            from grouped g join keyed k on k.key = g.key and k.unit = g.unit join exchanges e using (position)
+            from grouped g join keyed e on e.key = g.key and e.unit = g.unit
                 left join home r using (account)
             group by all
         ), mine as (select grp, account, sum(n)::bigint as n from sent group by all),

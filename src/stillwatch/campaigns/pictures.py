@@ -41,10 +41,9 @@ def tell(connection: duckdb.DuckDBPyConnection, units: npt.NDArray[np.int32]) ->
     connection.execute(
         """
         create or replace temp table told as
-        select e.position, e.unit, k.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
-            coalesce(e.session, e.first_user_hash, e.prompt_hash, e.exchange) as trajectory, i.exchange_id
-        from exchanges e semi join told_units u on e.unit = u.unit
-            join keyed k on k.position = e.position join exchange_ids i on i.position = e.position
+        select e.position, e.unit, e.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
+            e.trajectory, i.exchange_id
+        from keyed e semi join told_units u on e.unit = u.unit join exchange_ids i on i.position = e.position
         """
     )
     connection.unregister("told_units")

@@ -107,10 +107,9 @@ def _accounts_of(connection: duckdb.DuckDBPyConnection, units: set[int]) -> list
 _BY_FACE = """
     select u.code as account, e.unit, p.key is not null as inside, e.ip_prefix as place, e.client,
         count(*)::bigint as n, min(epoch_us(e.requested_at)) as first_at
-    from exchanges e join account_unit u using (account) join keyed k on k.position = e.position
-        semi join picked_accounts a on a.account = e.account
-        left join picked_cells p on p.key = k.key and p.unit = e.unit
-        anti join other_cells o on o.key = k.key and o.unit = e.unit
+    from keyed e join account_unit u using (account) semi join picked_accounts a on a.account = e.account
+        left join picked_cells p on p.key = e.key and p.unit = e.unit
+        anti join other_cells o on o.key = e.key and o.unit = e.unit
     group by all order by all
 """
 
@@ -126,8 +125,8 @@ def _owners(
     for name, some in (("picked_cells", rows), ("other_cells", others)):
         connection.register(name, pa.table({"key": cells.key_hash[cells.key[some]], "unit": cells.unit[some]}))
     connection.execute(
-        "create or replace temp table picked_accounts as select distinct e.account from exchanges e "
-        "join keyed k on k.position = e.position semi join picked_cells p on p.key = k.key and p.unit = e.unit"
+        "create or replace temp table picked_accounts as select distinct e.account from keyed e "
+        "semi join picked_cells p on p.key = e.key and p.unit = e.unit"
     )
     table = connection.sql(_BY_FACE).to_arrow_table()
     connection.unregister("picked_cells")
@@ -175,7 +174,7 @@ def _operators_homes(
         return values
     connection.register("asked_places", pa.table({"place": values}))
     found = connection.sql(
-        "select e.ip_prefix::double as place, count(distinct e.account) as n from exchanges e "
+        "select e.ip_prefix::double as place, count(distinct e.account) as n from keyed e "
         "semi join asked_places a on a.place = e.ip_prefix::double group by all"
     ).to_arrow_table()
     connection.unregister("asked_places")

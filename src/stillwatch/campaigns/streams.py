@@ -210,10 +210,10 @@ def _rhythms(
     """Each network's rhythm, in one pass over the exchanges."""
     table = connection.sql(
         f"""
-        select m.network, k.key, k.parameters, epoch_us(e.requested_at) // {HOUR_US}
+        select m.network, k.key, k.parameters, epoch_us(k.requested_at) // {HOUR_US}
             - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n,
-            count(distinct coalesce(e.session, e.first_user_hash, e.prompt_hash, e.exchange)) as begun
-        from keyed k join member_units m on k.unit = m.unit join exchanges e using (position)
+            count(distinct k.trajectory) as begun
+        from keyed k join member_units m on k.unit = m.unit
         group by all order by all
         """
     ).to_arrow_table()
@@ -476,9 +476,9 @@ def _hands(connection: duckdb.DuckDBPyConnection, cells: Cells, n_networks: int)
     """Each network's hands, in one pass over the exchanges."""
     table = connection.sql(
         """
-        select m.network, k.key, k.unit, k.parameters, count(*) as n, min(epoch_us(e.requested_at)) as first_at,
-            max(epoch_us(e.requested_at)) as last_at
-        from keyed k join member_units m on k.unit = m.unit join exchanges e using (position)
+        select m.network, k.key, k.unit, k.parameters, count(*) as n, min(epoch_us(k.requested_at)) as first_at,
+            max(epoch_us(k.requested_at)) as last_at
+        from keyed k join member_units m on k.unit = m.unit
         group by m.network, k.key, k.unit, k.parameters order by m.network, k.key, k.unit, k.parameters
         """
     ).to_arrow_table()

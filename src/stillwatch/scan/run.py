@@ -166,7 +166,7 @@ def detect(
         with progress.step("networks"):
             networks = find_networks(links, rng)
         with progress.step("campaigns"):
-            key_exchanges(connection, [network.members for network in networks])
+            key_exchanges(connection, [network.members for network in networks], work / "keyed")
             cells = make_cells(connection)
             faces, places = read_faces(connection, index), read_places(connection, index)
             past = past_suspects(cells, rulings)

@@ -50,7 +50,7 @@ class Standing:
         index: AccountIndex,
         connection: duckdb.DuckDBPyConnection,
     ) -> Standing:
-        """The findings that the last scan found. The connection holds the view `exchanges` and the table `keyed`."""
+        """The findings that the last scan found. The connection holds `keyed`."""
         active = {verdict: [one.finding_id for one in past if one.active and one.verdict == verdict]
                   for verdict in ("campaign", "network", "harvest")}  # fmt: skip
         units = {name: _units(members.accounts, name, index) for verdict in active for name in active[verdict]}
@@ -117,7 +117,7 @@ def _by_cell(
     rows = connection.sql(
         """
         select p.finding_id, k.key, k.unit, count(*) as n
-        from past_exchanges p join exchanges e using (exchange) join keyed k using (position) group by all order by all
+        from past_exchanges p join keyed k using (exchange) group by all order by all
         """
     ).to_arrow_table()
     connection.unregister("past_exchanges")

@@ -35,12 +35,12 @@ def traffic(
             "address_kinds": pa.array(kinds, pa.uint8()),
             "country": pa.array(country, pa.int64()),
         },
-        "keyed": {"position": pa.array(position), "key": pa.array(key), "unit": pa.array(account)},
         "registry": {
             "account": pa.array(list(homes), pa.int64()),
             "country": pa.array(list(homes.values()), pa.int64()),
         },
     }
+    tables["keyed"] = {**tables["exchanges"], "key": pa.array(key)}
     for name, columns in tables.items():
         connection.register(name, pa.table(columns))
     connection.execute("create table grouped as select distinct key // 10 as grp, key, unit from keyed")

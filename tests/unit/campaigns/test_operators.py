@@ -78,13 +78,7 @@ def world(
     )
     connection = duckdb.connect()
     connection.register("exchanges", exchanges)
-    keyed = {
-        "position": np.arange(n),
-        "unit": np.array(unit),
-        "key": np.array(key),
-        "parameters": np.zeros(n, np.int64),
-    }
-    connection.register("keyed", pa.table(keyed))
+    connection.register("keyed", exchanges.drop_columns(["chunks"]).append_column("key", pa.array(key)))
     pairs, counts = np.unique(np.array([key, unit]), axis=1, return_counts=True)
     hashes, number = np.unique(pairs[0], return_inverse=True)
     known = {

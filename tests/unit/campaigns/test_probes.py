@@ -37,7 +37,7 @@ def traffic(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
         **{name: column(name) for name in names},
     }
     connection.register("exchanges", pa.table(exchanges))
-    connection.register("keyed", pa.table({"position": pa.array(range(n)), "key": group, "unit": group}))
+    connection.register("keyed", pa.table({**exchanges, "key": group}))
     groups, counts = np.unique(group, return_counts=True)
     told = {
         "key": np.arange(len(groups)),
