@@ -22,6 +22,7 @@ from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharin
 from stillwatch.campaigns.streams import Stream, split_streams
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
+from stillwatch.networks.null import Strata
 from stillwatch.networks.search import Network
 from stillwatch.networks.split import parts_without
 from stillwatch.profiles.index import Ints, rows_of
@@ -111,7 +112,7 @@ class Assessment:
 class Bench:
     """What every subject is weighed with: the traffic, and the honest groups that it is compared with.
 
-    Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account; by_unit (n_accounts,) the
+    strata: units by volume.  Shapes: account_unit (n_accounts,) the unit of each account; by_unit (n_accounts,) the
     accounts in the order of their units.   dealings: of each network.
     """
 
@@ -121,7 +122,7 @@ class Bench:
     measuring: Measuring
     links: Links
     scorer: Scorer
-    volume: npt.NDArray[np.int64]
+    strata: Strata
     faces: Faces
     places: Places
     account_unit: Ints
@@ -146,7 +147,7 @@ class Bench:
             n_exchanges = int(cells.n[groups[row]].sum())
             # What cannot be a finding by itself is weighed roughly; what it is joined to is weighed anew.
             exact = stream is None or n_exchanges >= MIN_CAMPAIGN_EXCHANGES
-            sharing = weigh_sharing(self.scorer, self.links, units, self.volume, self.rng, exact=exact)
+            sharing = weigh_sharing(self.scorer, self.links, units, self.strata, self.rng, exact=exact)
             accounts = np.sort(self.by_unit[rows_of(sorted_unit, units)])
             parts = parts_without(self.scorer, units, "text")[np.searchsorted(units, self.account_unit[accounts])]
             hidden, concealed = concealment(self.faces, accounts, parts)
@@ -219,7 +220,7 @@ def assess(
         measuring=measuring,
         links=links,
         scorer=scorer,
-        volume=volume,
+        strata=Strata.by(volume),
         faces=faces,
         places=places,
         account_unit=account_unit,

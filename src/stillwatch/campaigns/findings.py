@@ -33,6 +33,9 @@ ATLAS_OF_NETWORK = ("AML.T0008.005", "AML.T0021")
 FIRST_EXCHANGES = 8
 """Earliest exchanges that a finding's id is made from."""
 
+MOST_FIRST = FIRST_EXCHANGES * 4**5
+"""And those that it is made from at the most, where other findings begin with the same ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -150,11 +153,10 @@ def make_tables(
         if verdict != "campaign":
             continue
         part = roles(context.connection, subject, context.cells, scorer, campaigns)
-        finding, picked = _finding(
-            verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids
-        )
+        finding = _finding(verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids)
         book.enter(finding, part)
         book.weigh(subject, verdict, finding.finding_id)
+        picked = _picked(context.connection)
         book.exchanges.append((finding.finding_id, picked, _probabilities(subject, context.cells)))
         carried.setdefault(subject.network_number, []).append(finding.finding_id)
         drivers.setdefault(subject.network_number, set()).update(r.account for r in part if r.role == "driver")
@@ -168,9 +170,7 @@ def make_tables(
                 replace(role, role="driver" if role.account in theirs else "adjacent" if unit in before else role.role)
                 for role, unit in members(context.connection, subject, scorer)
             ]
-            finding, _ = _finding(
-                verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids
-            )
+            finding = _finding(verdict, subject, part, measures, honest, context, everybody, scorer, examples, book.ids)
             book.enter(finding, part)
             book.weigh(subject, verdict, finding.finding_id)
             book.links += [(campaign, finding.finding_id) for campaign in carried.get(number, [])]
@@ -184,11 +184,12 @@ def make_tables(
             Role(int(code), "driver", harvest.extraction_bits)
             for code in np.flatnonzero(np.isin(context.index.unit, harvest.units))
         ]
-        finding, picked = _finding(
+        finding = _finding(
             "harvest", harvest, part, harvest.measures, honest, context, everybody, scorer, examples, book.ids
         )
         book.enter(finding, part)
         book.weigh(harvest, "harvest", finding.finding_id)
+        picked = _picked(context.connection)
         book.exchanges.append((finding.finding_id, picked, dict.fromkeys(picked["key"].unique().to_pylist(), 1.0)))
     return book.tables()
 
@@ -204,8 +205,8 @@ def _finding(
     scorer: Scorer,
     examples: dict[int, str],
     taken: set[str],
-) -> tuple[Finding, pa.Table]:
-    """The finding, and its exchanges as (exchange_id, key). taken: ids of the findings before it."""
+) -> Finding:
+    """The finding; the table `picked` is left with its exchanges. taken: ids of the findings before it."""
     connection, cells = context.connection, context.cells
     rows, units = subject.cells, subject.units if isinstance(subject, Harvest) else subject.network.members
     connection.register("picked_cells", pa.table({"key": cells.key_hash[cells.key[rows]], "unit": cells.unit[rows]}))
@@ -226,12 +227,12 @@ def _finding(
     ).fetchall()[0]
     network_total = connection.execute("select count(*) from told join picked_units using (unit)").fetchall()[0]
     n, first, last, tokens, n_tokens, trajectories = (int(x) for x in facts)
-    picked = connection.sql("select exchange_id, key from picked order by us, exchange_id").to_arrow_table()
-    finding_id = finding_id_of(kind, picked["exchange_id"], taken)
+    earliest = connection.sql(_EARLIEST).to_arrow_table()
+    finding_id = finding_id_of(kind, earliest["exchange_id"], taken)
     n_accounts = sum(role.role in CARRYING for role in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = named_targets(measures, subject.row, honest)
-    finding = Finding(
+    return Finding(
         finding_id=finding_id,
         verdict=kind,
         coordination_bits=round(subject.coordination_bits, 3),
@@ -257,7 +258,22 @@ def _finding(
         missing=context.missing,
         pictures=make_pictures(connection, everybody, scorer, units, load, context.labels),
     )
-    return finding, picked
+
+
+_EARLIEST = f"""
+    with few as (
+        select position, us from picked
+        where us <= (select max(us) from (select us from picked order by us limit {MOST_FIRST}))
+    )
+    select i.exchange_id from exchange_ids i join few using (position) order by few.us, i.exchange_id limit {MOST_FIRST}
+"""
+
+
+def _picked(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Exchanges of the finding that is in the table `picked`, as (position, exchange_id, key), in the order of ids."""
+    return connection.sql(
+        "select position, i.exchange_id, p.key from exchange_ids i join picked p using (position) order by exchange_id"
+    ).to_arrow_table()
 
 
 def _templates(rows: Ints, cells: Cells, examples: dict[int, str]) -> list[TemplateExample]:
@@ -353,27 +369,25 @@ def _probabilities(subject: Assessed, cells: Cells) -> dict[int, float]:
 
 
 def _exchanges(picked: list[tuple[str, pa.Table, dict[int, float]]]) -> pa.Table:
-    """Exchanges of campaigns; one that two campaigns claim stays with the stronger."""
-    seen: set[str] = set()
-    pieces = []
+    """Exchanges of campaigns; one that two campaigns claim stays with the stronger, which stands before."""
+    seen = np.zeros(0, np.int64)
+    pieces = {}
     for finding_id, table, probability in picked:
-        ids = table["exchange_id"].to_pylist()
-        keep = [i for i, x in enumerate(ids) if x not in seen]
-        seen.update(ids)
-        keys = table["key"].to_pylist()
-        pieces.append(
-            pa.table(
-                {
-                    "finding_id": [finding_id] * len(keep),
-                    "exchange_id": [ids[i] for i in keep],
-                    "stream_id": [f"{finding_id}/{keys[i] & (2**64 - 1):016x}" for i in keep],
-                    "probability": [probability.get(keys[i], 0.5) for i in keep],
-                },
-                schema.FINDING_EXCHANGES,
-            )
-        )
-    table = pa.concat_tables(pieces) if pieces else schema.FINDING_EXCHANGES.empty_table()
-    return _sorted(table, ("finding_id", "exchange_id"))
+        position = table["position"].to_numpy()
+        new = ~np.isin(position, seen)
+        seen = np.concatenate([seen, position[new]])
+        keys, which = np.unique(table["key"].to_numpy()[new], return_inverse=True)
+        streams = pa.array([f"{finding_id}/{int(key) & (2**64 - 1):016x}" for key in keys], pa.string())
+        chances = np.array([probability.get(int(key), 0.5) for key in keys], np.float64)
+        columns = {
+            "finding_id": pa.repeat(finding_id, int(new.sum())),
+            "exchange_id": table["exchange_id"].filter(pa.array(new)),
+            "stream_id": streams.take(pa.array(which)),
+            "probability": chances[which],
+        }
+        pieces[finding_id] = pa.table(columns, schema.FINDING_EXCHANGES)
+    tables = [pieces[name] for name in sorted(pieces)]
+    return pa.concat_tables(tables) if tables else schema.FINDING_EXCHANGES.empty_table()
 
 
 def _verdicts(context: Context, best: Floats, said: npt.NDArray[np.object_]) -> pa.Table:

@@ -35,15 +35,15 @@ class Everybody:
 def tell(connection: duckdb.DuckDBPyConnection, units: npt.NDArray[np.int32]) -> Everybody:
     """Make the table `told` of the exchanges of some units, so that no finding goes through everybody's again.
 
-    Columns: position, unit, key, us (UTC microseconds), model, output_tokens, trajectory, exchange_id.
+    Columns: position, unit, key, us (UTC microseconds), model, output_tokens, trajectory.
     """
     connection.register("told_units", pa.table({"unit": units.astype(np.int64)}))
     connection.execute(
         """
         create or replace temp table told as
         select e.position, e.unit, e.key, epoch_us(e.requested_at) as us, e.model, e.output_tokens,
-            e.trajectory, i.exchange_id
-        from keyed e semi join told_units u on e.unit = u.unit join exchange_ids i on i.position = e.position
+            e.trajectory
+        from keyed e semi join told_units u on e.unit = u.unit
         """
     )
     connection.unregister("told_units")
@@ -65,8 +65,10 @@ def make_pictures(
     width = int(bin_hours * 3.6e9)
     rows = connection.execute(
         f"""
-        select t.us // {width} as bin, count(p.position), count(*) - count(p.position)
-        from told t join picked_units using (unit) left join picked p using (position) group by bin order by bin
+        with theirs as (
+            select us // {width} as bin, count(*) as n from told semi join picked_units using (unit) group by all
+        ), inside as (select us // {width} as bin, count(*) as n from picked group by all)
+        select bin, coalesce(i.n, 0), t.n - coalesce(i.n, 0) from theirs t left join inside i using (bin) order by bin
         """
     ).fetchall()
     timeline = [(_iso(b * width), int(inside), int(other)) for b, inside, other in rows]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import gamma
 
 from stillwatch.campaigns.calibration import rank_bits
@@ -13,7 +12,7 @@ from stillwatch.campaigns.finding import Evidence
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
 from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
-from stillwatch.networks.null import random_family_bits
+from stillwatch.networks.null import Strata, random_family_bits
 
 N_RANDOM = 1023
 """Random groups a network is compared with: a family's sharing can weigh 10 bits at the most."""
@@ -79,7 +78,7 @@ def weigh_sharing(
     scorer: Scorer,
     links: Links,
     units: Units,
-    volume: npt.NDArray[np.int64],
+    strata: Strata,
     rng: np.random.Generator,
     *,
     exact: bool = True,
@@ -92,7 +91,7 @@ def weigh_sharing(
     """
     bits = scorer.by_group(units)
     few = len(units) > LARGE or not exact
-    random = random_family_bits(links, units, volume, rng, FEW_RANDOM if few else N_RANDOM)
+    random = random_family_bits(links, units, strata, rng, FEW_RANDOM if few else N_RANDOM, scorer.degree)
     mean = by_family(bits).mean(axis=0)
     weigh = _tail_bits if few else rank_bits
     family = np.array([weigh(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])

@@ -57,6 +57,11 @@ class Scorer:
             np.zeros((links.n_units, len(FAMILIES)), np.float32),
         )
 
+    @property
+    def degree(self) -> npt.NDArray[np.int64]:
+        """Units of each indicator."""
+        return self._degree
+
     def by_group(self, members: Units, units: Units | None = None, *, only: Units | None = None) -> Floats:
         """Bits of each unit (the members themselves by default) for belonging, by group of kinds.
 

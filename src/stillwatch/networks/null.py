@@ -7,6 +7,8 @@ what dense sharing within one family, selection and chance make of honest traffi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,18 +70,34 @@ def best_of_decoys(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """Units by their volume, told apart once for all groups. Shapes: of (n_units,) stratum; pools: units of each."""
+
+    of: npt.NDArray[np.int64]
+    pools: list[npt.NDArray[np.int64]]
+
+    @classmethod
+    def by(cls, volume: npt.NDArray[np.int64]) -> Strata:
+        """Strata of units by their volume (n_units,)."""
+        number = _strata(volume)
+        return cls(number, [np.flatnonzero(number == one) for one in range(N_STRATA)])
+
+
 def random_family_bits(
-    links: Links, like: Units, volume: npt.NDArray[np.int64], rng: np.random.Generator, n: int
+    links: Links,
+    like: Units,
+    strata: Strata,
+    rng: np.random.Generator,
+    n: int,
+    degree: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
     """Mean bits a member, by family, of random groups whose volumes match those of `like`.
 
-    Shapes: result (n, n_families).
+    degree: of the links, where it is known already.   Shapes: result (n, n_families).
     """
-    strata = _strata(volume)
-    drawn = [
-        _draw(np.flatnonzero(strata == stratum), int((strata[like] == stratum).sum()), n, rng)
-        for stratum in np.unique(strata[like])
-    ]
+    size = np.bincount(strata.of[like], minlength=N_STRATA)
+    drawn = [_draw(strata.pools[one], int(size[one]), n, rng) for one in np.flatnonzero(size)]
     members = np.sort(np.concatenate(drawn, axis=1), axis=1).astype(np.int32)
     out = np.zeros((n, len(FAMILIES)))
 
@@ -90,7 +108,7 @@ def random_family_bits(
             last,
             links.unit_offsets,
             links.unit_indicators,
-            degree,
+            degrees,
             links.group,
             FAMILY_OF_GROUP,
             links.log_values,
@@ -99,7 +117,7 @@ def random_family_bits(
             out,
         )
 
-    degree = links.degree()
+    degrees = links.degree() if degree is None else degree
     in_threads(score, np.full(n, members.shape[1]))
     return out
 

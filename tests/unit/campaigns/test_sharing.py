@@ -9,6 +9,7 @@ from stillwatch.campaigns.sharing import LARGE, N_RANDOM, Sharing, weigh_sharing
 from stillwatch.links.kinds import FAMILIES, KINDS
 from stillwatch.links.links import assemble
 from stillwatch.networks.group import Scorer
+from stillwatch.networks.null import Strata
 
 KIND = {kind.name: number for number, kind in enumerate(KINDS)}
 N = 4000
@@ -31,7 +32,7 @@ def weighed(rng: np.random.Generator, n: int, colluders: int) -> Sharing:
     )
     links = assemble(unit, kind, value, np.ones(len(unit), np.int64), N)
     units = np.arange(n, dtype=np.int32)
-    return weigh_sharing(Scorer.of(links), links, units, rng.lognormal(3, 1, N).astype(np.int64), rng)
+    return weigh_sharing(Scorer.of(links), links, units, Strata.by(rng.lognormal(3, 1, N).astype(np.int64)), rng)
 
 
 @pytest.mark.parametrize("n", [40, LARGE, LARGE + 1, 1000])

@@ -7,7 +7,7 @@ import pytest
 from links_by_hand import Made, N, campaign
 
 from stillwatch.networks.group import Scorer
-from stillwatch.networks.null import best_of_decoys, decoy_networks, random_family_bits
+from stillwatch.networks.null import Strata, best_of_decoys, decoy_networks, random_family_bits
 from stillwatch.networks.search import Network
 from stillwatch.networks.split import parts_without, split
 
@@ -99,7 +99,7 @@ def test_random_groups_share_little() -> None:
     made = Made(10)
     volume = made.rng.lognormal(3, 1, N).astype(np.int64)
     like = np.arange(50, dtype=np.int32)
-    bits = random_family_bits(made.links(), like, volume, made.rng, 64)
+    bits = random_family_bits(made.links(), like, Strata.by(volume), made.rng, 64)
     assert bits.shape == (64, 4)
     assert bits.max() < 3
     assert np.median(bits) < 1
