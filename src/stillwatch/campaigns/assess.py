@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.calibration import rank_bits_in, rank_bits_of_all
+from stillwatch.campaigns.calibration import rank_bits, rank_bits_in, rank_bits_of_all
 from stillwatch.campaigns.cells import Cells, CellsOfUnits
 from stillwatch.campaigns.concealment import Faces, Places, common_places, concealment, scatter
 from stillwatch.campaigns.dealing import Dealing, dealing
@@ -18,7 +18,7 @@ from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
 from stillwatch.campaigns.measures import Floats, Measures, Measuring, chosen, joined, per_account
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
-from stillwatch.campaigns.sharing import Sharing, sharing_evidence, weigh_sharing
+from stillwatch.campaigns.sharing import Sharing, apart_evidence, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
 from stillwatch.links.links import Links
 from stillwatch.networks.group import Scorer
@@ -45,6 +45,10 @@ for what others ask for too. Of single accounts, which are compared with people,
 MIN_NULL_EXCHANGES = 15
 """Exchanges that a stream of the null has at least: the shares of a handful are extreme by chance."""
 MAX_SINGLES = 20_000
+
+N_BAGS = 63
+BAG = 40
+"""Bags of so many honest units each, thrown together as a reseller's customers are."""
 
 LIVES_ON = 0.2
 """Share of a unit's exchanges under the keys of found streams, from which it is no honest comparison."""
@@ -131,6 +135,7 @@ class Bench:
     references: Measures
     singles: Measures
     moulds: Measures
+    bags: Measures
     dealings: Sequence[Dealing]
 
     def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
@@ -156,7 +161,8 @@ class Bench:
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
             dealt = self.dealings[number]
             place = _place(cells, self.of_units, network.members, groups[row], stream, candidates, row, dealt)
-            place = replace(place, common=common_places(self.places, accounts))
+            place = replace(place, common=common_places(self.places, accounts), owners=sharing.in_parties)
+            place = replace(place, narrow=rank_bits(float(candidates.focus[row]), self.bags.focus))
             subjects.append(
                 Assessed(
                     network_number=number,
@@ -169,6 +175,7 @@ class Bench:
                         evidence,
                         {name: score.bits(row) for name, score in made_by.items()},
                         place,
+                        apart_evidence(sharing),
                     ),
                     sharing=sharing,
                     strangers=hidden,
@@ -205,6 +212,7 @@ def assess(
     if past is not None:
         suspects = np.union1d(suspects, past)
     null = [_references(cells, suspects), _singles(cells, suspects), _moulds(cells, suspects)]
+    null.append(_bags(null[1], rng))
     plan: list[tuple[int, Network, Stream | None]] = []
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
         plan += [(number, network, None), *((number, network, stream) for stream in streams)]
@@ -229,6 +237,7 @@ def assess(
         references=measuring.measure(null[0]),
         singles=measuring.measure(null[1]),
         moulds=measuring.measure(null[2]),
+        bags=measuring.measure(null[3]),
         dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
     )
     subjects, candidates = bench.weigh(plan, 0)
@@ -312,6 +321,14 @@ def _singles(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
     return groups[::step]
 
 
+def _bags(singles: Sequence[Ints], rng: np.random.Generator) -> list[Ints]:
+    """Honest units thrown together, as a reseller's customers are; none where there are too few."""
+    if len(singles) < 2 * BAG:
+        return []
+    drawn = [rng.choice(len(singles), BAG, replace=False) for _ in range(N_BAGS)]
+    return [np.sort(np.concatenate([singles[at] for at in bag])) for bag in drawn]
+
+
 def _moulds(cells: Cells, suspects: npt.NDArray[np.int64]) -> list[Ints]:
     """What single honest units send of one template each: what a stream is, where it is one customer's.
 
@@ -335,6 +352,12 @@ class _Score:
     group: of each evidence; those of one group are one fact seen many times, and together weigh as much as another
     group.  weights: of groups that weigh otherwise.
     sums: surprise of each group in the null, sorted.  totals (n_null,): of all groups together, weighed, sorted.
+    strongest (n_null,): of these in bits, or of one direct evidence, whichever is more after what each is charged for
+    being one of several, sorted.
+
+    What shows by itself that answers are taken (`MeasuredEvidence.direct`) is lost in a sum over a dozen kinds of
+    evidence. So one half of the level is spent on the sum, and the other half on these, each by itself.
+    Source: Holm and others on weighted Bonferroni; the null of the maximum is the null's own.
     """
 
     evidence: list[MeasuredEvidence]
@@ -345,6 +368,7 @@ class _Score:
     weights: Mapping[str, float]
     sums: dict[str, Floats]
     totals: Floats
+    strongest: Floats
 
     @classmethod
     def of(
@@ -365,6 +389,11 @@ class _Score:
             sums = surprise[[at for at, of in enumerate(group) if of == name]].sum(axis=0)
             totals += weights.get(name, 1.0) * np.where(sums > 0, _surprise(sums, sums, True), 0.0)
             of_group[name] = np.sort(sums)
+        strongest = rank_bits_of_all(totals, totals)
+        direct = [at for at, one in enumerate(evidence) if one.direct]
+        if direct:
+            own = np.stack([rank_bits_of_all(samples[at], samples[at], high=evidence[at].high) for at in direct])
+            strongest = np.maximum(strongest - 1.0, (own - np.log2(2.0 * len(direct))).max(axis=0))
         return cls(
             evidence,
             group,
@@ -374,11 +403,27 @@ class _Score:
             weights,
             of_group,
             np.sort(totals),
+            np.sort(strongest),
         )
 
     def bits(self, row: int) -> float:
-        """Bits of a candidate by all of the evidence."""
-        return rank_bits_in(sum(self._of_groups(row).values()), self.totals)
+        """Bits of a candidate by all of the evidence, or by one that is direct."""
+        return self._strongest(row)[0]
+
+    def _strongest(self, row: int) -> tuple[float, int | None]:
+        """Bits of a candidate; and, where one direct evidence says more than all together, which."""
+        by_all = rank_bits_in(sum(self._of_groups(row).values()), self.totals)
+        direct = [at for at, one in enumerate(self.evidence) if one.direct]
+        if not direct:
+            return by_all, None
+        # a surprise is what lies beyond the usual half: one bit less than the rank
+        own = {
+            at: float(self.raw[at, row]) + 1.0 - np.log2(2.0 * len(direct)) for at in direct if self.raw[at, row] > 0
+        }
+        best = max(own, key=lambda at: own[at], default=None)
+        if best is None or own[best] <= by_all - 1.0:
+            return rank_bits_in(by_all - 1.0, self.strongest), None
+        return rank_bits_in(own[best], self.strongest), best
 
     def _of_groups(self, row: int) -> dict[str, float]:
         """Surprise of each group, of a candidate."""
@@ -393,23 +438,26 @@ class _Score:
         """The bits of a candidate, dealt to groups and to the evidence in them in proportion to its surprise."""
         groups = self._of_groups(row)
         total = sum(groups.values())
-        bits = rank_bits_in(total, self.totals)
+        bits, by_itself = self._strongest(row)
         if total <= 0 or bits <= 0:
             return []
+        # What one evidence shows by itself is its own; what all together would have shown is dealt out.
+        together = bits if by_itself is None else min(bits, rank_bits_in(total, self.totals) / 2.0)
         out = []
         for at in np.flatnonzero(self.raw[:, row] > 0):
             one, group = self.evidence[at], self.group[at]
             among = sum(float(self.raw[k, row]) for k in range(len(self.evidence)) if self.group[k] == group)
             observed, expected = one.shown(float(self.numbers[at, row])), one.shown(float(self.usual[at]))
             share = groups[group] / total * float(self.raw[at, row]) / among
-            if share <= 0:
+            mine = together * share + (bits - together if at == by_itself else 0.0)
+            if mine <= 0:
                 continue
             out.append(
                 Evidence(
                     family=one.family,
                     axis=one.axis,
                     name=one.name,
-                    bits=bits * share,
+                    bits=mine,
                     observed=observed,
                     expected=expected,
                     sentence=one.said(observed, expected),

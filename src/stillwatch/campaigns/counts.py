@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.replays import find_replays
 from stillwatch.fingerprint.hashing import hash_text
 
 DAY_US = 86_400_000_000
@@ -25,6 +26,9 @@ REFUSED = ("content_filter", "refusal", "content_filtered", "guardrail_intervene
 
 LEAST_WORDS = 16
 """Words of a follow-up below which its ending is all of it."""
+
+SAID_WORDS = 8
+"""Words of a follow-up below which people say the same: «go on», «thanks»."""
 
 SAMPLE = 128
 """First messages of a group that `focus` looks at, chosen by hash: enough for a mean over 8,000 pairs."""
@@ -40,8 +44,9 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     rhythm: p2, chance that two exchanges of everybody are of one bin.  released: release, at.  begun: unit, at.
     once: cell, unit, n, prompts that nobody sent twice.  again: cell, unit, prompt_hash, day, tested, refused, n, all
     others.  bins: cell, bin, n.  days: cell, day of the logs, n.  tests: cell, day, n, refused, first messages with a
-    finish reason that were sent once.  follow_ups: cell, head_hash, tail_hash.  moved: cell, release, before, during,
-    moved.  firsts: cell, position, bucket, of the first messages that `focus` may look at.
+    finish reason that were sent once.  follow_ups: cell, conversation, prompt_hash, and head_hash and tail_hash of what
+    is longer than both.  moved: cell, release, before, during, moved.  firsts: cell, position, bucket, of the first
+    messages that `focus` may look at.  replayed: see `replays`.
     """
     unit = cells.unit.astype(np.int64)
     numbers = {"cell": np.arange(len(unit)).astype(np.int32), "key": cells.key_hash[cells.key], "unit": unit}
@@ -60,6 +65,7 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     for name, query in _COUNTS.items():
         connection.execute(f"create or replace temp table {name} as {query}")
     connection.execute("drop table sent")
+    find_replays(connection)
 
 
 def buckets_looked_at(exchanges: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -114,9 +120,11 @@ _SENT = f"""
         case when (e.exchange & {BUCKETS - 1}) < c.most then (e.exchange & {BUCKETS - 1})::int end as bucket,
         coalesce(e.turns, 0) = 0 and e.finish is not null as tested,
         coalesce(e.finish in ({", ".join(map(str, _spelt(REFUSED)))}), false) as refused,
-        coalesce(e.turns > 0 and not coalesce(e.from_tool, false) and e.prompt_words >= {LEAST_WORDS}, false)
+        coalesce(e.turns > 0 and not coalesce(e.from_tool, false) and e.prompt_words >= {SAID_WORDS}, false)
             as follow_up,
-        e.head_hash, e.tail_hash, m.release
+        e.trajectory as conversation,
+        case when e.prompt_words >= {LEAST_WORDS} then e.head_hash end as head_hash,
+        case when e.prompt_words >= {LEAST_WORDS} then e.tail_hash end as tail_hash, m.release
     from keyed e join of_cells c on c.key = e.key and c.unit = e.unit
         left join repeated r on r.prompt_hash = e.prompt_hash left join released m on m.model = e.model
 """
@@ -133,7 +141,7 @@ _COUNTS = {
         select cell, us // {DAY_US} as day, count(*) as n, count(*) filter (refused) as refused
         from sent where tested and not again group by all
     """,
-    "follow_ups": "select cell, head_hash, tail_hash from sent where follow_up",
+    "follow_ups": "select cell, conversation, prompt_hash, head_hash, tail_hash from sent where follow_up",
     "moved": f"""
         select s.cell, r.release, count(*) filter (s.us < r.at) as before,
             count(*) filter (s.us >= r.at and s.us < r.at + {DAY_US}) as during,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from stillwatch.campaigns.dealing import KEPT_TO
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import HIDDEN, SCATTERED
@@ -33,7 +35,9 @@ class Honest:
     made_by: what its extraction evidence is compared with: `applications` of one honest account each, if it is one
     application whatever the number of its accounts; single `people`, if each account is somebody by himself.
     mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
-    overlapping: its accounts send the same items.  hosted: one place sends for all of them.
+    overlapping: its accounts send the same items.  hosted: one place sends for all of them.  owners: they are owners
+    with several accounts each, and what those of one owner share says nothing of the others.  varied: many unrelated
+    people send through them, of whom each asks for his own.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Honest:
     brief: bool = False
     overlapping: bool = False
     hosted: bool = False
+    owners: bool = False
+    varied: bool = False
 
 
 _SHARED = frozenset(
@@ -90,6 +96,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
         "a reseller or router with many unrelated users behind it",
         (_SHARED | _ACTED | {"concealment"} | PLACE) - {"shared-template", "shared-items", "shared-tools"},
         "people",
+        varied=True,
     ),
     Honest(
         "customer of a proxy",
@@ -129,6 +136,14 @@ EXPLANATIONS: tuple[Honest, ...] = (
         hosted=True,
     ),
     Honest(
+        "owners of several accounts",
+        "users of one tool who have several accounts each, to fail over or to share among a few",
+        frozenset({"shared-template", "shared-client", "shared-tools", "partition", "synchrony", "concealment"})
+        | PLACE,
+        "people",
+        owners=True,
+    ),
+    Honest(
         "common cause",
         "an outage, a release or a schedule that moved everybody",
         frozenset({"synchrony", "shared-rhythm", "signup-burst"}),
@@ -159,7 +174,8 @@ MINOR_SHARE = 0.1
 like: how much he asks is no evidence against that, only what."""
 
 ASSUMED_BITS = 4.0
-"""One in sixteen. Of proxies so many are assumed to keep a customer's moulds to half of the accounts that mixing would
+"""One in sixteen. Of resellers so many are assumed to serve one product's users alone, whose prompts are alike. Of
+proxies so many are assumed to keep a customer's moulds to half of the accounts that mixing would
 use, or fewer; and of a proxy's customers so many to have a program that grades or explains for its own users, and asks
 for what makes training data."""
 
@@ -174,6 +190,8 @@ class Place:
     NaN where they are too few to tell.
     outside: share of its exchanges outside its busiest week; NaN in short logs.
     overlap: share of its accounts' prompts that another of them sent too; NaN without text.
+    owners: share of its accounts whose owner has others among them (`sharing.Sharing.in_parties`).
+    narrow: bits by which its opening prompts are more alike than those of honest accounts thrown together.
     common: share of its accounts' exchanges that prefixes carry which many of them use (`concealment.common_places`).
     """
 
@@ -183,6 +201,8 @@ class Place:
     outside: float = float("nan")
     overlap: float = float("nan")
     common: float = float("nan")
+    owners: float = 0.0
+    narrow: float = 0.0
 
     @property
     def mixed(self) -> bool:
@@ -196,12 +216,16 @@ class Place:
 
 
 def weigh_explanations(
-    evidence: Sequence[Evidence], extraction: Mapping[str, float], place: Place
+    evidence: Sequence[Evidence],
+    extraction: Mapping[str, float],
+    place: Place,
+    apart: Mapping[str, float] | None = None,
 ) -> list[Explanation]:
     """Every honest explanation, the best (smallest margin) first.
 
     extraction: bits of what is collected, against what each of `Honest.made_by` collects, and against `customers`:
-    applications of whatever size.  place: where the stream stands in its network.
+    applications of whatever size.  place: where the stream stands in its network.  apart: bits of what accounts share
+    where those of one owner are left out of each other's comparison.
     """
     out = []
     pieces = [e for e in evidence if e.name != OVERLAP]
@@ -209,8 +233,14 @@ def weigh_explanations(
     for honest in EXPLANATIONS:
         if (honest.mixed and not place.mixed) or (honest.hosted and not place.common >= HOSTED_SHARE):
             continue
+        if honest.owners and not place.owners:
+            continue
         fits = [e for e in pieces if e.name in honest.predicts]
         coordination = [e for e in pieces if e.axis == "coordination" and e.name not in honest.predicts]
+        if honest.owners and apart is not None:
+            coordination = [
+                msgspec.structs.replace(e, bits=min(e.bits, apart.get(e.name, e.bits))) for e in coordination
+            ]
         made_by = "customers" if honest.mixed and place.minor else honest.made_by
         bits = extraction[made_by]
         margin = sum(e.bits for e in coordination) - sum(twice(coordination).values()) + bits
@@ -225,9 +255,15 @@ def weigh_explanations(
             margin += lasts
             against.append((lasts, f"{place.outside:.0%} of its exchanges lie outside its busiest week"))
         if honest.overlapping and place.overlap < OVERLAP_SHARE:
-            apart = ASSUMED_BITS * (1.0 - place.overlap / OVERLAP_SHARE)
-            margin += apart
-            against.append((apart, f"{place.overlap:.1%} of its accounts' prompts were sent by another of them too"))
+            differ = ASSUMED_BITS * (1.0 - place.overlap / OVERLAP_SHARE)
+            margin += differ
+            against.append((differ, f"{place.overlap:.1%} of its accounts' prompts were sent by another of them too"))
+        if honest.varied and not place.mixed and place.narrow > 0:
+            alike = min(place.narrow, ASSUMED_BITS)
+            margin += alike
+            against.append(
+                (alike, "hardly any other traffic goes through its accounts, and all of it is about one thing")
+            )
         if honest.mixed and place.minor:
             margin -= ASSUMED_BITS
             said.insert(0, _ONE_THING)

@@ -21,6 +21,7 @@ from stillwatch.campaigns.focus import everybodys_mean, focus
 from stillwatch.campaigns.location import elsewhere, hiding
 from stillwatch.campaigns.moves import outside_busiest_week, pivot, succession
 from stillwatch.campaigns.probes import probed, wrapped
+from stillwatch.campaigns.replays import replayed
 from stillwatch.campaigns.sameness import between_accounts, chosen_pairs
 from stillwatch.fingerprint.markers import MARKERS
 from stillwatch.profiles.index import Ints
@@ -41,7 +42,7 @@ class Measures:
     markers (n_groups, n_markers): share of exchanges with each.
     outside: share of exchanges outside its busiest week; NaN where the logs last no longer.
     focus, pivot, succession, hiding, elsewhere, probed, wrapped: see the functions of these names.
-    apart: see `sameness.between_accounts`.
+    apart: see `sameness.between_accounts`.  replayed: see `replays`.
     """
 
     units: Floats
@@ -66,6 +67,7 @@ class Measures:
     probed: Floats
     wrapped: Floats
     apart: Floats
+    replayed: Floats
 
 
 def joined(one: Measures, other: Measures) -> Measures:
@@ -169,6 +171,7 @@ def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequen
             probed=tests,
             wrapped=around,
             apart=apart,
+            replayed=replayed(connection, n, exchanges),
         )
 
 

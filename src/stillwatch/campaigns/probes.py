@@ -13,7 +13,8 @@ LEAST_OF_DAY = 20
 LEAST_FOLLOW_UPS = 20
 
 LEAST_ENDINGS = 10
-"""Follow-ups, all different, that must begin or end alike for that to be put around them."""
+"""Follow-ups, all different, that must begin or end alike for that to be put around them; and conversations that must
+be gone on with in the same words."""
 
 
 def probed(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
@@ -48,24 +49,33 @@ def probed(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
 
 
 def wrapped(connection: duckdb.DuckDBPyConnection, n: int) -> Floats:
-    """Share of each group's follow-ups that begin or end as other, different ones do. Shape (n,).
+    """Share of each group's follow-ups that begin or end as other, different ones do, or repeat them. Shape (n,).
 
-    People do not repeat an instruction in every turn; what stands between them and the model does. Results of tools are
-    left out. NaN for fewer than `LEAST_FOLLOW_UPS`. The connection holds `grouped` and what was counted.
+    People do not repeat an instruction in every turn, or ask one and the same long question in conversation after
+    conversation; what stands between them and the model does. Results of tools are left out. NaN for fewer than
+    `LEAST_FOLLOW_UPS`. The connection holds `grouped` and what was counted.
     """
     table = connection.sql(
         f"""
         with f as (
-            select g.grp, u.head_hash, u.tail_hash from grouped g join follow_ups u using (cell)
+            select g.grp, u.conversation, u.prompt_hash, u.head_hash, u.tail_hash
+            from grouped g join follow_ups u using (cell)
         ), tails as (
-            select grp, tail_hash from f group by all having count(distinct head_hash) >= {LEAST_ENDINGS}
+            select grp, tail_hash from f where tail_hash is not null
+            group by all having count(distinct head_hash) >= {LEAST_ENDINGS}
         ), heads as (
-            select grp, head_hash from f group by all having count(distinct tail_hash) >= {LEAST_ENDINGS}
+            select grp, head_hash from f where head_hash is not null
+            group by all having count(distinct tail_hash) >= {LEAST_ENDINGS}
+        ), wholes as (
+            select grp, prompt_hash from f group by all having count(distinct conversation) >= {LEAST_ENDINGS}
         )
         select f.grp, count(*)::bigint as n,
-            count(*) filter (t.tail_hash is not null or h.head_hash is not null)::bigint as wrapped
+            count(*) filter (
+                t.tail_hash is not null or h.head_hash is not null or w.prompt_hash is not null
+            )::bigint as wrapped
         from f left join tails t on t.grp = f.grp and t.tail_hash = f.tail_hash
             left join heads h on h.grp = f.grp and h.head_hash = f.head_hash
+            left join wholes w on w.grp = f.grp and w.prompt_hash = f.prompt_hash
         group by f.grp having count(*) >= {LEAST_FOLLOW_UPS} order by f.grp
         """
     ).to_arrow_table()

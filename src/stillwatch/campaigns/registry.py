@@ -33,6 +33,7 @@ class MeasuredEvidence:
     numbers speak for a campaign.  sentence: what a person reads, with {observed} and {expected} in it.
     atlas: MITRE ATLAS technique.  number: (measures, null) -> (n_groups,), NaN where it cannot be computed.
     shown: from that number to the one that a person reads.
+    direct: whether it shows by itself that answers are taken, whatever else a stream is like.
     """
 
     name: str
@@ -44,6 +45,7 @@ class MeasuredEvidence:
     atlas: str | None
     number: Number
     shown: Callable[[float], float]
+    direct: bool = False
 
     def said(self, observed: float, expected: float) -> str:
         """The sentence with its figures; what would look alike though it differs gets a digit more, or two."""
@@ -78,6 +80,7 @@ def evidence(
     high: bool = True,
     atlas: str | None = None,
     shown: Callable[[float], float] = float,
+    direct: bool = False,
 ) -> Callable[[Number], Number]:
     """Register a function of measures as the evidence of this name."""
     if axis not in AXES or family not in EVIDENCE_FAMILIES:
@@ -86,7 +89,7 @@ def evidence(
     def add(number: Number) -> Number:
         if name in _EVIDENCE:
             raise ValueError(f"evidence {name!r} is registered twice")
-        _EVIDENCE[name] = MeasuredEvidence(name, family, axis, needs, high, sentence, atlas, number, shown)
+        _EVIDENCE[name] = MeasuredEvidence(name, family, axis, needs, high, sentence, atlas, number, shown, direct)
         return number
 
     return add

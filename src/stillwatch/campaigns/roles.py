@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.cells import Cells
+from stillwatch.links.kinds import GROUPS
 from stillwatch.networks.group import Floats, Scorer, by_family
 from stillwatch.networks.search import FAMILY_BITS
 from stillwatch.networks.widening import all_ties
@@ -36,6 +37,12 @@ STRAY = 0.05
 """An account with less than this of what half of the finding's accounts send has strayed into a mould, and drives
 nothing."""
 
+MANY_STOLEN = 0.25
+"""Share of a finding's accounts whose owners are seen, from which the others may have one who is away."""
+
+OPENED = [GROUPS.index(name) for name in ("payment", "email", "signup")]
+"""What whoever opens several accounts leaves on them."""
+
 CARRYING = ("driver", "carrier", "stolen")
 """Roles of accounts that are in a finding; `adjacent` ones are near it."""
 
@@ -58,17 +65,22 @@ def roles(
 
     An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
     whose own evidence does not come from two families, that has hardly any of the exchanges, that may have an owner of
-    whom too little is seen, or that had the mould before, is near, and not accused.
+    whom too little is seen, or that had the mould before, is near, and not accused. Where many keys are stolen, those
+    accounts are so too that nothing joins to others but what is done on them: whoever opens accounts leaves his card,
+    his domain or his hour on several, and an owner who is away sends nothing beside.
     """
-    of_units = all_ties(scorer.by_group(subject.network.members, subject.units))
+    groups = scorer.by_group(subject.network.members, subject.units)
+    of_units = all_ties(groups)
+    opened = dict(zip(subject.units.tolist(), groups[:, OPENED].max(axis=1) >= FAMILY_BITS, strict=True))
     bits = dict(zip(subject.units.tolist(), of_units, strict=True))
     stolen, doubtful, accounts = _owners(connection, cells, subject.cells, others)
     load = float(np.median([n for _, _, n in accounts])) if accounts else 0.0
     near = set(subject.stream.imitated.tolist()) if subject.stream is not None else set()
+    many = len(stolen) >= MANY_STOLEN * max(len(accounts), 1)
     out = []
     for account, unit, n in accounts:
         own = bits[unit]
-        if account in stolen:
+        if account in stolen or (many and not opened[unit]):
             role = "stolen"
         elif not speaks_for_itself(own) or n < STRAY * load or account in doubtful:
             role = "adjacent"

@@ -13,6 +13,7 @@ from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
 from stillwatch.networks.group import FAMILY_OF_GROUP, Floats, Scorer, Units, by_family
 from stillwatch.networks.null import Strata, random_family_bits
+from stillwatch.networks.search import parties
 
 N_RANDOM = 1023
 """Random groups a network is compared with: a family's sharing can weigh 10 bits at the most."""
@@ -22,6 +23,12 @@ LARGE = 256
 """Units from which a group is compared with few random groups, and what lies beyond them is extrapolated: the mean over
 so many members is smooth, and drawing more cost more than all the rest of a scan (measured: ten minutes of twelve on
 3.3 million exchanges)."""
+
+OF_ONE_OWNER = [GROUPS.index(name) for name in ("payment", "email", "handoff", "replay")]
+"""What accounts of one owner have in common."""
+
+SMALL_PARTY = 0.25
+"""Share of a group up to which a party of it is one owner with several accounts, and no driver with many."""
 
 TELLING_BITS = 2
 """A member that shares this much of a kind with the others counts as one that shares it, in the sentence alone."""
@@ -62,6 +69,9 @@ SENTENCES = {
 class Sharing:
     """What a network shares. Shapes: group_bits (n_groups,) mean bits a member; family_bits (n_families,) calibrated.
 
+    apart_bits (n_families,): the same where each member's own party is left out too: who pays with the same card, or
+    goes on with the same work, is one owner with several accounts.  in_parties: share of members whose party has others
+    in it; 0 where a party is larger than a quarter of all.
     covered (n_groups,): share of members with at least `TELLING_BITS` of each group.
     n_random: size of the null sample.  extrapolated: whether bits go beyond what that sample shows.
     """
@@ -69,6 +79,8 @@ class Sharing:
     group_bits: Floats
     covered: Floats
     family_bits: Floats
+    apart_bits: Floats
+    in_parties: float
     random: Floats
     n_random: int
     extrapolated: bool
@@ -94,8 +106,18 @@ def weigh_sharing(
     random = random_family_bits(links, units, strata, rng, FEW_RANDOM if few else N_RANDOM, scorer.degree)
     mean = by_family(bits).mean(axis=0)
     weigh = _tail_bits if few else rank_bits
-    family = np.array([weigh(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
-    return Sharing(bits.mean(axis=0), (bits >= TELLING_BITS).mean(axis=0), family, random, len(random), few)
+
+    def calibrated(mean: Floats) -> Floats:
+        return np.array([weigh(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
+
+    family = calibrated(mean)
+    apart, in_parties = family, 0.0
+    _, party, size = np.unique(parties(scorer, units, OF_ONE_OWNER), return_inverse=True, return_counts=True)
+    if len(units) and size.max() > 1 and size.max() <= max(SMALL_PARTY * len(units), 2.0):
+        apart = np.minimum(family, calibrated(by_family(scorer.apart(units, party)).mean(axis=0)))
+        in_parties = float((size[party] > 1).mean())
+    covered = (bits >= TELLING_BITS).mean(axis=0)
+    return Sharing(bits.mean(axis=0), covered, family, apart, in_parties, random, len(random), few)
 
 
 def _tail_bits(value: float, null: Floats) -> float:
@@ -141,6 +163,13 @@ def sharing_evidence(sharing: Sharing) -> list[Evidence]:
                 )
             )
     return out
+
+
+def apart_evidence(sharing: Sharing) -> dict[str, float]:
+    """Evidence name -> its bits where each member's own party is left out, as `sharing_evidence` deals them."""
+    left = {family: float(sharing.apart_bits[at]) for at, family in enumerate(FAMILIES)}
+    whole = {family: float(sharing.family_bits[at]) for at, family in enumerate(FAMILIES)}
+    return {e.name: e.bits * left[e.family] / whole[e.family] for e in sharing_evidence(sharing)}
 
 
 def _how_many(share: float) -> str:

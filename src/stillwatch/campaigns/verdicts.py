@@ -26,6 +26,9 @@ LEAST_BITS = 6.0
 HONEST_BITS = 4.0
 """Streams that reach less say so little that they are counted as honest."""
 
+OF_CUSTOMERS = 0.2
+"""Share of the promise that streams spend which look as one of a proxy's many customers does: few of them are more."""
+
 FALSE_NETWORKS = 1.0
 """Expected false `network` findings per 30 days: they accuse nobody, and have a budget of their own."""
 
@@ -65,8 +68,8 @@ def judge(
 
     Coordination and concealment are judged first; only what passes is put to the test of extraction, so that only
     those tests spend the promise. The two rest on different numbers: who shares what, and what is asked.
-    Where there are streams that look as one of a proxy's many customers does, they spend one half of it, and all others
-    the other half: how a stream is mixed says nothing of how much it collects, so any division keeps the promise, and
+    Where there are streams that look as one of a proxy's many customers does, they spend `OF_CUSTOMERS` of it, and all
+    others the rest: how a stream is mixed says nothing of how much it collects, so any division keeps the promise, and
     dozens of customers no longer raise what a campaign elsewhere must reach.
     Source: Genovese, Roeder and Wasserman, False discovery control with p-value weighting, Biometrika 2006.
     n_hypotheses: indicators of which each could have become a network by chance.  decoys: see `best_of_decoys`.
@@ -77,18 +80,19 @@ def judge(
     acts = [s.network.total_bits > decoy and _acts_as_one(s, coordination) for s in subjects]
     tested = [s for s, act in zip(subjects, acts, strict=True) if act and _is_worth_testing(s)]
     customers = [s for s in tested if s.one_of_many]
-    allowed = max_false * share / (2.0 if customers else 1.0)
+    allowed = max_false * share
+    theirs = OF_CUSTOMERS if customers else 0.0
     n_honest = seem_honest(np.array([strength(s) for s in tested if not s.one_of_many]))
     n_customers = seem_honest(np.array([strength(s) for s in customers]))
     limits = Thresholds(
         coordination=coordination,
-        campaign=_least_bits(n_honest, allowed),
+        campaign=_least_bits(n_honest, allowed * (1.0 - theirs)),
         decoy=decoy,
         n_hypotheses=n_hypotheses,
         n_streams=len(tested),
         n_honest=n_honest,
         days=days,
-        customers=_least_bits(n_customers, allowed) if customers else float("nan"),
+        customers=_least_bits(n_customers, allowed * theirs) if customers else float("nan"),
         n_customers=n_customers,
     )
     collects = [act and collects_data(s, limits) for s, act in zip(subjects, acts, strict=True)]
@@ -192,5 +196,7 @@ def expected_false(subject: Assessed, verdict: str, limits: Thresholds) -> float
     per_30_days = DAYS_OF_PROMISE / min(max(limits.days, 1e-9), DAYS_OF_PROMISE)
     if verdict == "campaign":
         honest = limits.n_customers if subject.one_of_many else limits.n_honest
-        return float(max(honest, 1.0) * 2.0 ** -strength(subject) * per_30_days * (2.0 if limits.n_customers else 1.0))
+        theirs = OF_CUSTOMERS if limits.n_customers else 0.0
+        part = theirs if subject.one_of_many else 1.0 - theirs
+        return float(max(honest, 1.0) * 2.0 ** -strength(subject) * per_30_days / part)
     return float(limits.n_hypotheses * 2.0**-subject.coordination_bits * per_30_days)

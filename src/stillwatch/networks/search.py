@@ -274,7 +274,7 @@ def _held(scorer: Scorer, members: Units) -> Units:
     members = members[np.isin(members, _belonging(scorer, members))]
     if len(members) < MIN_UNITS:
         return members
-    party = _parties(scorer, members)
+    party = parties(scorer, members)
     _, party, size = np.unique(party, return_inverse=True, return_counts=True)
     bits = np.bincount(party, by_family(scorer.apart(members, party)).sum(axis=1), len(size)) / size
     own = (size > 1) & (2 * size <= len(members)) & (bits < _odds(scorer.links.n_units, len(members)) + MEMBER_BITS)
@@ -282,12 +282,12 @@ def _held(scorer: Scorer, members: Units) -> Units:
     return held
 
 
-def _parties(scorer: Scorer, members: Units) -> npt.NDArray[np.int64]:
-    """(n,) a number of each member, the same where payments or handed-over work join them."""
+def parties(scorer: Scorer, members: Units, joins: Sequence[int] = tuple(JOINS_A_PARTY)) -> npt.NDArray[np.int64]:
+    """(n,) a number of each member, the same where payments or handed-over work, or what `joins` says, join them."""
     links = scorer.links
     shared, inside, degree = scorer.shared(members)
     outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
-    ties = shared[np.isin(links.group[shared], JOINS_A_PARTY) & (inside >= 2.0**TIE_BITS * outside * len(members))]
+    ties = shared[np.isin(links.group[shared], joins) & (inside >= 2.0**TIE_BITS * outside * len(members))]
     rows = [np.flatnonzero(np.isin(members, links.members(int(tie)), assume_unique=True)) for tie in ties]
     number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     at = np.concatenate(rows) if rows else np.zeros(0, np.int64)

@@ -32,6 +32,7 @@ UNSEEN: dict[str, str] = {
     "synchrony": "accounts that rise and stop together",
     "succession": "new accounts in the place of closed ones",
     "even-load": "work dealt out evenly over accounts",
+    "interchangeable": "accounts that ask as if their prompts came from one pile",
     "partition": "one list of questions dealt out without overlap",
     "mould-and-slots": "templates filled with ever new items",
     "focus": "prompts narrower in their topics than people's",
@@ -44,6 +45,7 @@ UNSEEN: dict[str, str] = {
     "reasoning-asked": "reasoning asked for more than people do",
     "probing": "days of refused tests before the work",
     "relay-tail": "one instruction around everybody's follow-ups",
+    "replayed-blocks": "reasoning blocks handed in where they cannot belong",
 }
 """Evidence -> what cannot be seen without it, in words."""
 

@@ -33,6 +33,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "synchrony": (("requested_at",),),
     "succession": (("requested_at",),),
     "even-load": (("account_id",),),
+    "interchangeable": (("prompt",),),
     "partition": (("prompt",),),
     "mould-and-slots": (("prompt",),),
     "focus": (("prompt",),),
@@ -45,6 +46,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "reasoning-asked": (("reasoning_tokens",),),
     "probing": (("finish_reason",),),
     "relay-tail": (("prompt",), ("turns",)),
+    "replayed-blocks": (("reasoning_in",), ("reasoning_out",), ("message_digests",)),
 }
 """Evidence -> what it needs: of each group of columns, one. A test holds it to the evidence that there is."""
 

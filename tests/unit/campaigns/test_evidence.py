@@ -175,6 +175,32 @@ def test_a_tool_that_sends_for_its_users_needs_a_place_of_all_of_them() -> None:
         assert "hosted tool" not in {e.name for e in weigh_explanations(evidence, bits, Place(common=common))}
 
 
+def test_a_resellers_users_ask_for_different_things() -> None:
+    """Accounts that send one thing and nothing else are told from a reseller's, by four bits; a part of them is not."""
+    evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
+    bits = {"applications": 6.0, "people": 2.0}
+
+    def margin(place: Place) -> float:
+        return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, place)}["reseller"]
+
+    assert margin(Place()) == 2.0
+    assert margin(Place(narrow=1.5)) == 3.5
+    assert margin(Place(narrow=6.0)) == 6.0
+    assert margin(Place(narrow=6.0, of_accounts=0.5)) == 2.0
+
+
+def test_what_one_owner_shares_says_nothing_of_others() -> None:
+    """Owners of several accounts explain cards and hours that only each owner's accounts have in common."""
+    evidence = [piece("shared-payment", "identity", 8.0), piece("shared-rhythm", "time", 9.0)]
+    bits = {"applications": 5.0, "people": 2.0}
+    apart = {"shared-payment": 0.0, "shared-rhythm": 1.0}
+    some = weigh_explanations(evidence, bits, Place(owners=0.3), apart)
+    none = weigh_explanations(evidence, bits, Place(), apart)
+    name = "owners of several accounts"
+    assert {e.name: e.margin_bits for e in some}[name] == 1.0 + 2.0
+    assert name not in {e.name for e in none}
+
+
 def test_an_application_is_told_from_people() -> None:
     """The same evidence is compared with what one application, or one person, collects; the sentence says which."""
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]

@@ -28,6 +28,7 @@ def traffic(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
 
     group = np.array([row.get("grp", 0) for row in rows], np.int64)
     names = ("prompt_hash", "head_hash", "tail_hash", "prompt_words", "turns", "finish", "model")
+    trajectory = pa.array([row.get("session", row.get("prompt_hash")) for row in rows], pa.int64())
     exchanges = {
         "unit": group,
         "position": pa.array(range(n)),
@@ -37,7 +38,7 @@ def traffic(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
         **{name: column(name) for name in names},
     }
     connection.register("exchanges", pa.table(exchanges))
-    connection.register("keyed", pa.table({**exchanges, "key": group}))
+    connection.register("keyed", pa.table({**exchanges, "key": group, "trajectory": trajectory}))
     groups, counts = np.unique(group, return_counts=True)
     told = {
         "key": np.arange(len(groups)),
@@ -108,7 +109,7 @@ def test_one_ending_on_everybodys_follow_ups_is_seen() -> None:
 
 def test_people_tools_and_short_answers_are_not_wrapped() -> None:
     """Follow-ups that share nothing give zero; results of tools, short ones and first messages are not looked at."""
-    rows = [*follow(40), *follow(40, tail=5, group=1, from_tool=True), *follow(40, tail=5, group=2, words=8)]
+    rows = [*follow(40), *follow(40, tail=5, group=1, from_tool=True), *follow(40, tail=5, group=2, words=7)]
     rows += [{**one, "grp": 3, "turns": 0} for one in follow(40, tail=5)]
     found = wrapped(traffic(rows), 4)
     assert found[0] == 0.0
@@ -119,3 +120,12 @@ def test_the_same_follow_up_again_is_no_ending() -> None:
     """Forty times the same words is one person who repeats himself."""
     rows = [{**one, "prompt_hash": 1, "head_hash": 1} for one in follow(40, tail=5)]
     assert wrapped(traffic(rows), 1).tolist() == [0.0]
+
+
+def test_the_same_question_in_every_conversation_is_put_there() -> None:
+    """One long question that goes on with thirty conversations is wrapped round them; thirty turns of one are not."""
+    asked = [{**one, "prompt_hash": 99, "head_hash": 1} for one in follow(30, tail=5, words=12)]
+    others = [{**one, "session": i} for i, one in enumerate(follow(10))]
+    many = [{**one, "session": i} for i, one in enumerate(asked)]
+    alone = [{**one, "session": 1, "grp": 1} for one in asked]
+    assert wrapped(traffic([*many, *others, *alone]), 2).tolist() == [0.75, 0.0]

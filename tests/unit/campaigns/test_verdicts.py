@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stillwatch.campaigns.finding import Evidence
-from stillwatch.campaigns.verdicts import LEAST_BITS, expected_false, judge
+from stillwatch.campaigns.verdicts import LEAST_BITS, OF_CUSTOMERS, expected_false, judge
 
 
 def stream(bits: float, *, one_of_many: bool = False, n_exchanges: int = 5000) -> Any:
@@ -44,7 +44,7 @@ def test_customers_of_a_proxy_do_not_hide_a_campaign_elsewhere() -> None:
     assert alone[0] == ["campaign"]
     assert beside[0] == ["campaign"] + ["clear"] * 100
     assert beside[1].campaign <= alone[1].campaign + 1.0
-    assert beside[1].customers >= np.log2(100 / 0.025)
+    assert beside[1].customers >= np.log2(100 / (OF_CUSTOMERS * 0.05))
 
 
 @pytest.mark.parametrize("n_customers", [0, 1, 40])
