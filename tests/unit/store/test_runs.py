@@ -29,7 +29,7 @@ run(sys.argv[1:])
 """
 
 MOMENTS = {
-    "in reading": ("stillwatch.scan.ingest", "_write_sample"),
+    "in reading": ("stillwatch.scan.ingest", "to_disk"),
     "in laying out the window": ("stillwatch.store.memory", "make_window"),
     "before the result": ("stillwatch.scan.run", "_write_result"),
     "after the result, before it is published": ("stillwatch.scan.run", "publish"),
