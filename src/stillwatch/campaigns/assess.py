@@ -228,7 +228,7 @@ def assess(
         measuring=measuring,
         links=links,
         scorer=scorer,
-        strata=Strata.by(volume),
+        strata=Strata.by(volume, _regions(connection, links.n_units)),
         faces=faces,
         places=places,
         account_unit=account_unit,
@@ -242,6 +242,23 @@ def assess(
     )
     subjects, candidates = bench.weigh(plan, 0)
     return Assessment(subjects, candidates, bench)
+
+
+def _regions(connection: duckdb.DuckDBPyConnection, n_units: int) -> Ints:
+    """(n_units,) the country from which each unit sends most, as a number; 0 where none is known.
+
+    It is no evidence: whoever is compared is compared with others of the same one. The connection holds `keyed`.
+    """
+    table = connection.sql(
+        """
+        select unit, arg_max(country, (n, country)) as country from (
+            select unit, country, count(*) as n from keyed where country is not null group by all
+        ) group by unit
+        """
+    ).to_arrow_table()
+    out = np.zeros(n_units, np.int64)
+    out[table["unit"].to_numpy()] = table["country"].to_numpy()
+    return out
 
 
 def _of_plan(of_units: CellsOfUnits, plan: Sequence[tuple[int, Network, Stream | None]]) -> list[Ints]:

@@ -22,6 +22,9 @@ from stillwatch.networks.threads import in_threads
 N_STRATA = 16
 """Strata of like volume that random groups are matched by."""
 
+OTHERS = 4
+"""Units of a stratum and region, for each of the group's own, from which random groups are matched by region too."""
+
 DECOY_STRATA = 4
 """Strata within which decoys deal out links. In narrower ones a class or a fleet, whose accounts are of like volume,
 would meet itself again."""
@@ -72,16 +75,55 @@ def best_of_decoys(
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """Units by their volume, told apart once for all groups. Shapes: of (n_units,) stratum; pools: units of each."""
+    """Units by their volume, and by their region, told apart once for all groups.
+
+    People of one region share its carriers' and hosters' prefixes and its hours; random groups of everybody do not.
+    Shapes: of (n_units,) stratum of volume; pools: units of each; region (n_units,) numbers from 0; order (n_units,)
+    units by stratum and region, of which those of stratum s and region r begin at first[s, r].
+    """
 
     of: npt.NDArray[np.int64]
     pools: list[npt.NDArray[np.int64]]
+    region: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
 
     @classmethod
-    def by(cls, volume: npt.NDArray[np.int64]) -> Strata:
-        """Strata of units by their volume (n_units,)."""
+    def by(cls, volume: npt.NDArray[np.int64], region: npt.NDArray[np.int64] | None = None) -> Strata:
+        """Strata of units by their volume (n_units,) and region (n_units,), any numbers; all of one where None."""
         number = _strata(volume)
-        return cls(number, [np.flatnonzero(number == one) for one in range(N_STRATA)])
+        place = np.zeros(len(volume), np.int64) if region is None else np.unique(region, return_inverse=True)[1]
+        n_regions = int(place.max(initial=0)) + 1
+        key = number * n_regions + place
+        first = np.searchsorted(np.sort(key), np.arange(N_STRATA * n_regions + 1))
+        pools = [np.flatnonzero(number == one) for one in range(N_STRATA)]
+        return cls(number, pools, place.astype(np.int64), np.argsort(key, kind="stable"), first)
+
+    def draw(self, like: Units, n: int, rng: np.random.Generator) -> Units:
+        """n random groups of as many units of the same volumes, and regions as far as these have enough others.
+
+        A region in which the group itself is more than one in `OTHERS` is not matched: it would meet itself again.
+        Shapes: result (n, len(like)), sorted rows.
+        """
+        n_regions = (len(self.first) - 1) // N_STRATA
+        drawn = []
+        for stratum, pool in enumerate(self.pools):
+            mine = like[self.of[like] == stratum]
+            if len(mine) == 0:
+                continue
+            regions, size = np.unique(self.region[mine], return_counts=True)
+            keys = stratum * n_regions + regions
+            matched = self.first[keys + 1] - self.first[keys] >= OTHERS * size
+            left = int(size[~matched].sum())
+            # Nobody is drawn twice: who stands for a region that is not matched comes from none that is.
+            rest = pool[~np.isin(self.region[pool], regions[matched])] if left else pool
+            if left and len(rest) < OTHERS * left:
+                matched[:], left, rest = False, len(mine), pool
+            for key, k in zip(keys[matched], size[matched], strict=True):
+                drawn.append(_draw(self.order[self.first[key] : self.first[key + 1]], int(k), n, rng))
+            if left:
+                drawn.append(_draw(rest, left, n, rng))
+        return np.sort(np.concatenate(drawn, axis=1), axis=1).astype(np.int32)
 
 
 def random_family_bits(
@@ -92,13 +134,11 @@ def random_family_bits(
     n: int,
     degree: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
-    """Mean bits a member, by family, of random groups whose volumes match those of `like`.
+    """Mean bits a member, by family, of random groups whose volumes and regions match those of `like`.
 
     degree: of the links, where it is known already.   Shapes: result (n, n_families).
     """
-    size = np.bincount(strata.of[like], minlength=N_STRATA)
-    drawn = [_draw(strata.pools[one], int(size[one]), n, rng) for one in np.flatnonzero(size)]
-    members = np.sort(np.concatenate(drawn, axis=1), axis=1).astype(np.int32)
+    members = strata.draw(like, n, rng)
     out = np.zeros((n, len(FAMILIES)))
 
     def score(first: int, last: int) -> None:
