@@ -65,7 +65,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
-    one_of_many: whether it lies in its network just as one of many customers does.
+    one_of_many: whether it is a small part of a network that carries much besides, as each of many customers is.
     row: its row in the candidates' measures.
     """
 
@@ -181,7 +181,7 @@ class Bench:
                     strangers=hidden,
                     n_exchanges=n_exchanges,
                     row=first + row,
-                    one_of_many=stream is not None and place.minor,
+                    one_of_many=stream is not None and place.one_of_many,
                 )
             )
         return subjects, candidates

@@ -210,9 +210,14 @@ class Place:
         return self.of_accounts < 1.0 - MIXED_SHARE
 
     @property
+    def one_of_many(self) -> bool:
+        """Whether its network may have many more like it: it is less than a tenth of it, beside other traffic."""
+        return self.mixed and self.of_network < MINOR_SHARE
+
+    @property
     def minor(self) -> bool:
-        """Whether it looks just as one customer of many does."""
-        return self.mixed and self.spread >= MIXED_OVER and self.of_network < MINOR_SHARE
+        """Whether it looks just as one customer of many does: spread like everything else besides."""
+        return self.one_of_many and self.spread >= MIXED_OVER
 
 
 def weigh_explanations(

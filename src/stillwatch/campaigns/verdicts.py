@@ -27,7 +27,7 @@ HONEST_BITS = 4.0
 """Streams that reach less say so little that they are counted as honest."""
 
 OF_CUSTOMERS = 0.2
-"""Share of the promise that streams spend which look as one of a proxy's many customers does: few of them are more."""
+"""Share of the promise that streams spend which are small parts of their networks: few of them are no customers."""
 
 FALSE_NETWORKS = 1.0
 """Expected false `network` findings per 30 days: they accuse nobody, and have a budget of their own."""
@@ -42,8 +42,8 @@ class Thresholds:
     exceed it.
     campaign: what extraction, and the margin over the best honest explanation, must reach besides.
     n_streams: put to that test.  n_honest: of these, as many as seem honest.
-    customers: the same where a stream looks as one customer of many does, of which a proxy has dozens; n_customers: as
-    many of those as seem honest. NaN and 0 where there are none.
+    customers: the same where a stream is a small part of a network that carries much besides, as each of a proxy's
+    dozens of customers is; n_customers: as many of those as seem honest. NaN and 0 where there are none.
     """
 
     coordination: float
@@ -68,9 +68,10 @@ def judge(
 
     Coordination and concealment are judged first; only what passes is put to the test of extraction, so that only
     those tests spend the promise. The two rest on different numbers: who shares what, and what is asked.
-    Where there are streams that look as one of a proxy's many customers does, they spend `OF_CUSTOMERS` of it, and all
-    others the rest: how a stream is mixed says nothing of how much it collects, so any division keeps the promise, and
-    dozens of customers no longer raise what a campaign elsewhere must reach.
+    Where there are streams that are small parts of a network, as a proxy's customers are, they spend `OF_CUSTOMERS` of
+    it, and all others the rest: how large a part of its network a stream is says nothing of how much it collects beside
+    honest accounts, so any division keeps the promise, and dozens of customers no longer raise what a campaign
+    elsewhere must reach.
     Source: Genovese, Roeder and Wasserman, False discovery control with p-value weighting, Biometrika 2006.
     n_hypotheses: indicators of which each could have become a network by chance.  decoys: see `best_of_decoys`.
     """
