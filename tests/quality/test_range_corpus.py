@@ -25,7 +25,7 @@ from stillwatch.traffic_range.write import write_world
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        "STILLWATCH_CORPUS" not in os.environ, reason="needs a folder of prompts: set STILLWATCH_CORPUS to it"
+        not os.environ.get("STILLWATCH_CORPUS"), reason="needs a folder of prompts: set STILLWATCH_CORPUS to it"
     ),
 ]
 

@@ -55,7 +55,7 @@ def test_shared_phrases_do_not_join_moulds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("STILLWATCH_CORPUS" not in os.environ, reason="STILLWATCH_CORPUS names no folder of real prompts")
+@pytest.mark.skipif(not os.environ.get("STILLWATCH_CORPUS"), reason="STILLWATCH_CORPUS names no folder of real prompts")
 def test_real_moulds_and_slots(tmp_path: Path) -> None:
     """Real moulds filled with real texts: purity at least 0.98, near variants taken as one, completeness 0.9."""
     sent, same = pour_real(Path(os.environ["STILLWATCH_CORPUS"]), 30_000, n_moulds=1000)
