@@ -120,6 +120,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. Counts are of exchanges kept; times are UTC ISO; an exchange may show several targets.
 
     reviews: what analysts and declared uses said of it, a sentence each.
+    A campaign's or harvest's strength is the lesser of extraction_bits and margin_bits, less doubt_bits, and reached
+    needed_bits (null of a network, and where another version scanned).  doubt_bits: taken off because its accounts only
+    half hide that they belong together.  strangers: share of pairs of its accounts that no payment or mail domain
+    joins; null where none is known.  small_part: whether it is a small part of a network that carries much besides, as
+    each of a proxy's customers is: those have a bar of their own.  needed_coordination_bits: what the evidence that its
+    accounts act as one came to at least, what they do not share left out; null of a harvest.
     """
 
     finding_id: str
@@ -127,6 +133,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     coordination_bits: float
     extraction_bits: float
     margin_bits: float
+    needed_bits: float | None = None
+    doubt_bits: float = 0.0
+    strangers: float | None = None
+    small_part: bool = False
+    needed_coordination_bits: float | None = None
     expected_false: float
     claim: str
     accounts: int
@@ -149,10 +160,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TestedGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """A group that was tested, for the picture of the two axes; finding_id is null where nothing was found."""
+    """A group that was tested, for the picture of the two axes; finding_id is null where nothing was found.
+
+    needed_bits: what its strength had to reach, as in a finding; null of a whole network, of which only its streams are
+    put to that test.  doubt_bits: as in a finding; null where its accounts do not hide that they belong together.
+    """
 
     coordination_bits: float
     extraction_bits: float
+    margin_bits: float | None = None
+    needed_bits: float | None = None
+    doubt_bits: float | None = 0.0
+    small_part: bool = False
     accounts: int
     exchanges: int
     verdict: str

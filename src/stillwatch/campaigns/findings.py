@@ -15,6 +15,7 @@ import pyarrow as pa
 from stillwatch import schema
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.concealment import doubt
 from stillwatch.campaigns.evidence.targets import named_targets
 from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
 from stillwatch.campaigns.harvest import Harvest, Harvests
@@ -99,6 +100,10 @@ class _Book:
             TestedGroup(
                 coordination_bits=round(subject.coordination_bits, 3),
                 extraction_bits=round(subject.extraction_bits, 3),
+                margin_bits=round(subject.margin_bits, 3),
+                needed_bits=_bar(subject, verdict, self.context.limits).strength,
+                doubt_bits=_doubt(subject),
+                small_part=isinstance(subject, Assessed) and subject.one_of_many,
                 accounts=len(units),
                 exchanges=subject.n_exchanges,
                 verdict=verdict,
@@ -232,12 +237,18 @@ def _finding(
     n_accounts = sum(role.role in CARRYING for role in part)
     load = np.bincount(np.unique(cells.unit[rows], return_inverse=True)[1], cells.n[rows]).astype(np.int64)
     shares = named_targets(measures, subject.row, honest)
+    bar = _bar(subject, kind, context.limits)
     return Finding(
         finding_id=finding_id,
         verdict=kind,
         coordination_bits=round(subject.coordination_bits, 3),
         extraction_bits=round(subject.extraction_bits, 3),
         margin_bits=round(subject.margin_bits, 3),
+        needed_bits=bar.strength,
+        doubt_bits=_doubt(subject) or 0.0,
+        strangers=None if isinstance(subject, Harvest) or np.isnan(subject.strangers) else round(subject.strangers, 4),
+        small_part=isinstance(subject, Assessed) and subject.one_of_many,
+        needed_coordination_bits=bar.coordination,
         expected_false=subject.expected_false
         if isinstance(subject, Harvest)
         else expected_false(subject, kind, context.limits),
@@ -258,6 +269,27 @@ def _finding(
         missing=context.missing,
         pictures=make_pictures(connection, everybody, scorer, units, load, context.labels),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """What a group had to reach, in bits: None where it is not asked."""
+
+    coordination: float | None
+    strength: float | None
+
+
+def _bar(subject: Assessed | Harvest, verdict: str, limits: Thresholds) -> _Bar:
+    if isinstance(subject, Harvest):
+        return _Bar(None, round(subject.needed, 3))
+    coordination, needed = limits.taken(subject, verdict)
+    return _Bar(round(coordination, 3), None if subject.whole else round(needed, 3))
+
+
+def _doubt(subject: Assessed | Harvest) -> float | None:
+    """Bits that were taken off; None where accounts do not hide that they belong together."""
+    taken_off = 0.0 if isinstance(subject, Harvest) else doubt(subject.strangers)
+    return round(taken_off, 3) if np.isfinite(taken_off) else None
 
 
 _EARLIEST = f"""

@@ -73,7 +73,8 @@ _FACTS = ("amount", "kind")
 class Harvest:
     """A party that was put to the test of harvest. Shapes: units (n,); cells (k,) its rows in `Cells`.
 
-    found: whether it is a finding.  expected_false: findings this strong that honest traffic would give in 30 days.
+    found: whether it is a finding.  needed: bits that it had to reach.  expected_false: findings this strong that
+    honest traffic would give in 30 days.
     row: its own in `measures`.
     """
 
@@ -83,6 +84,7 @@ class Harvest:
     evidence: list[Evidence]
     explanations: list[Explanation]
     found: bool
+    needed: float
     expected_false: float
     row: int
     measures: Measures
@@ -156,6 +158,7 @@ def find_harvests(assessment: Assessment, verdicts: Sequence[str], limits: Thres
                 evidence=[*party.evidence, *everybody.pieces(row)],
                 explanations=explanations,
                 found=speaks and strength >= threshold,
+                needed=threshold,
                 expected_false=len(parties) * 2.0**-strength / share,
                 row=row,
                 measures=mine.measures,

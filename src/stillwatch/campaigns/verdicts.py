@@ -43,7 +43,10 @@ class Thresholds:
     campaign: what extraction, and the margin over the best honest explanation, must reach besides.
     n_streams: put to that test.  n_honest: of these, as many as seem honest.
     customers: the same where a stream is a small part of a network that carries much besides, as each of a proxy's
-    dozens of customers is; n_customers: as many of those as seem honest. NaN and 0 where there are none.
+    dozens of customers is; n_customers: as many of those as seem honest; n_customers_tested: of n_streams, how many
+    those are. NaN and 0 where there are none.
+    published: the thresholds of the window's own days, by which what was published in an earlier scan of a store goes
+    on; None without a store.
     """
 
     coordination: float
@@ -55,10 +58,18 @@ class Thresholds:
     days: float
     customers: float = float("nan")
     n_customers: float = 0.0
+    n_customers_tested: int = 0
+    published: Thresholds | None = None
 
     def takes(self, subject: Assessed) -> float:
         """What a stream must reach."""
         return self.customers if subject.one_of_many and not np.isnan(self.customers) else self.campaign
+
+    def taken(self, subject: Assessed, verdict: str) -> tuple[float, float]:
+        """Bits of coordination and of strength that a group had to reach; a finding may stand by the window's."""
+        stands = _acts_as_one(subject, self.coordination) and (verdict != "campaign" or collects_data(subject, self))
+        by = self if self.published is None or stands or verdict == "clear" else self.published
+        return by.coordination, by.takes(subject)
 
 
 def judge(
@@ -95,6 +106,7 @@ def judge(
         days=days,
         customers=_least_bits(n_customers, allowed * theirs) if customers else float("nan"),
         n_customers=n_customers,
+        n_customers_tested=len(customers),
     )
     collects = [act and collects_data(s, limits) for s, act in zip(subjects, acts, strict=True)]
     carries = {s.network_number for s, c in zip(subjects, collects, strict=True) if c}

@@ -197,10 +197,11 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from stillwatch.report.bar import bar_of, strength_in_words
     from stillwatch.report.conclusion import near_campaigns
     from stillwatch.report.naming import names_of, ranked
     from stillwatch.report.summary import ScanSummary
-    from stillwatch.report.text import bits, comes_once, count, listed
+    from stillwatch.report.text import comes_once, count, listed
     from stillwatch.sources.quarantine import reasons
 
     console = Console(highlight=False)
@@ -223,6 +224,8 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         console.print(Text(f"• {note}", style="yellow"))
     kinds = Counter(finding.verdict for finding in findings.findings)
     names = names_of(ranked(findings.findings))
+    whole = msgspec.convert(summary, ScanSummary)
+    null = whole.null
     accused = [finding for finding in ranked(findings.findings) if finding.verdict == "campaign"]
     if not accused:
         console.print("No campaign found.", style="bold")
@@ -231,14 +234,16 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         console.print(Text.assemble(*title))
         console.print(Padding(Text(finding.claim), (0, 0, 0, 2)))
         best = finding.explanations[0].name if finding.explanations else "nothing"
-        sure = f"{comes_once(finding.expected_false)}, were everybody honest; {bits(finding.margin_bits)} bits over "
-        console.print(Padding(Text(f"{sure}the best honest explanation ({best})", style="dim"), (0, 0, 0, 2)))
+        sure = f"{comes_once(finding.expected_false)}, were everybody honest; best honest explanation: {best}"
+        console.print(Padding(Text(sure, style="dim"), (0, 0, 0, 2)))
+        strength = f"strength {strength_in_words(bar_of(finding, null))}"
+        console.print(Padding(Text(strength, style="dim"), (0, 0, 0, 2)))
     if kinds["network"]:
         they = "1 network acts" if kinds["network"] == 1 else f"{kinds['network']:,} networks act"
         console.print(f"{they} as one: no accusation by itself.")
         carrying = set(pq.read_table(out / "finding_links.parquet", columns=["network_id"])["network_id"].to_pylist())
         alone = [one for one in findings.findings if one.verdict == "network" and one.finding_id not in carrying]
-        near = [names[one.finding_id] for one in near_campaigns(alone, msgspec.convert(summary, ScanSummary))]
+        near = [names[one.finding_id] for one in near_campaigns(alone, whole)]
         if near:
             verb = "collects" if len(near) == 1 else "collect"
             console.print(f"{listed(near, 6)} {verb} as much as a campaign would: the report says what to find out.")

@@ -21,6 +21,9 @@ from stillwatch.evaluate.reading import Scanned
 SPEAKS_BITS = 0.1
 """Bits of less are shown as none."""
 
+ROUNDED_BITS = 0.002
+"""A finding at its very bar may seem below it, as both are written to a thousandth."""
+
 _PREDICTS = {one.name: one.predicts for one in EXPLANATIONS}
 
 
@@ -56,7 +59,10 @@ def without_each(scanned: Scanned) -> list[Without]:
 def stands(finding: dict[str, Any], pieces: Sequence[Evidence], summary: dict[str, Any]) -> bool:
     """Whether a finding is a campaign still with these of its pieces of evidence."""
     null = summary.get("null", {})
-    least = max(LEAST_BITS, float(null.get("campaign_threshold_bits", LEAST_BITS)))
+    least = _bar(finding, summary) + float(finding.get("doubt_bits") or 0.0) - ROUNDED_BITS
+    acts_from = finding.get("needed_coordination_bits")
+    if acts_from is None:
+        acts_from = null.get("coordination_threshold_bits", 0.0)
     had = _pieces(finding)
     asked = sum(e.bits for e in had if e.axis == "extraction") - sum(e.bits for e in pieces if e.axis == "extraction")
     if float(finding["extraction_bits"]) - asked < least:
@@ -68,7 +74,14 @@ def stands(finding: dict[str, Any], pieces: Sequence[Evidence], summary: dict[st
             return False
     families = _families(pieces)
     speaking = sum(bits >= FAMILY_SPEAKS_BITS for bits in families.values())
-    return speaking >= MIN_FAMILIES and sum(families.values()) >= float(null.get("coordination_threshold_bits", 0.0))
+    return speaking >= MIN_FAMILIES and sum(families.values()) >= float(acts_from) - ROUNDED_BITS
+
+
+def _bar(finding: dict[str, Any], summary: dict[str, Any]) -> float:
+    """What the finding's strength had to reach; findings of earlier versions do not say it."""
+    if finding.get("needed_bits") is not None:
+        return float(finding["needed_bits"])
+    return max(LEAST_BITS, float(summary.get("null", {}).get("campaign_threshold_bits", LEAST_BITS)))
 
 
 def _without(

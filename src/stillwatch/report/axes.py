@@ -9,10 +9,12 @@ from math import cos, hypot, pi, sin
 from markupsafe import Markup
 
 from stillwatch.campaigns.finding import TestedGroup
+from stillwatch.report.bar import needed_of
 from stillwatch.report.charts import VERDICTS, Spec, draw
+from stillwatch.report.summary import NullSample
 from stillwatch.report.text import bits, count
 
-WIDTH = 540
+WIDTH = 500
 AXES_HEIGHT = 330
 GROUPS_DRAWN_ONE_BY_ONE = 1500
 """Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
@@ -20,18 +22,22 @@ GROUPS_DRAWN_ONE_BY_ONE = 1500
 _TEN: Spec = {"tickCount": 10}
 
 
-def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: float, names: dict[str, str]) -> Markup:
+def two_axes(tested: Sequence[TestedGroup], null: NullSample, names: dict[str, str]) -> Markup:
     """Every tested group by its bits on both axes, with the bits that a verdict takes.
 
+    Groups may have different bars: each is a line of its own, and small parts of networks are hollow.
     names: finding_id -> what the page calls it.
     """
+    coordination, extraction = null.coordination_threshold_bits, null.extraction_threshold_bits
+    bars = _bars(tested, null)
     if sum(name.startswith("N") for name in names.values()) > MAX_NAMED_NETWORKS:
         names = {one: name for one, name in names.items() if not name.startswith("N")}
     points = _points(tested, names)
     by_verdict = Counter(group.verdict for group in tested)
     present = [verdict for verdict in VERDICTS if by_verdict[verdict]]
     right = max([p["x"] for p in points] + [coordination * 1.25, 1.0])
-    top = max([p["y"] for p in points] + [extraction * 1.25, 1.0])
+    top = max([p["y"] for p in points] + [bar * 1.25 for bar, _ in bars] + [1.0])
+    lowest = min([bar for bar, _ in bars])
     scale_x = {"domain": [min(0.0, *(p["x"] for p in points)) if points else 0.0, right * 1.04]}
     scale_y = {"domain": [min(0.0, *(p["y"] for p in points)) if points else 0.0, top * 1.16]}
     x = {"field": "x", "type": "quantitative", "title": "coordination, bits →", "scale": scale_x, "axis": _TEN}
@@ -48,7 +54,7 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
     ]
     layers: list[Spec] = [
         {
-            "data": {"values": [{"x": coordination, "y": extraction}]},
+            "data": {"values": [{"x": coordination, "y": lowest}]},
             "mark": corner,
             "encoding": {"x": x, "y": y, "x2": {"datum": right * 1.04}, "y2": {"datum": top * 1.16}},
         },
@@ -58,10 +64,12 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
             "encoding": {"x": x},
         },
         {
-            "data": {"values": [{"y": extraction}]},
+            "data": {"values": [{"x": coordination, "y": bar} for bar, _ in bars]},
             "mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"},
-            "encoding": {"y": y},
+            "encoding": {"x": x, "y": y, "x2": {"datum": right * 1.04}},
         },
+        *_harvest_bar(tested, null, scale_x["domain"], x, y),
+        *_beside(bars, coordination, scale_x["domain"], scale_y["domain"], x, y),
         *(
             {
                 "data": {"values": [one]},
@@ -78,41 +86,45 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
             }
             for one in corners
         ),
-        {
-            "data": {"values": points},
-            "mark": {"type": "point", "filled": True, "opacity": 0.85, "stroke": "var(--paper)", "strokeWidth": 0.7},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "size": {
-                    "field": "size",
-                    "type": "quantitative",
-                    "legend": None,
-                    "scale": {
-                        "type": "sqrt",
-                        "domain": [1, max([p["size"] for p in points] + [2])],
-                        "range": [40, 420],
+        *(
+            {
+                "data": {"values": [p for p in points if p["hollow"] == hollow]},
+                "mark": {"type": "point", **look},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "size": {
+                        "field": "size",
+                        "type": "quantitative",
+                        "legend": None,
+                        "scale": {
+                            "type": "sqrt",
+                            "domain": [1, max([p["size"] for p in points] + [2])],
+                            "range": [40, 420],
+                        },
                     },
-                },
-                "color": {
-                    "field": "verdict",
-                    "type": "nominal",
-                    "legend": None,
-                    "scale": {"domain": present, "range": [f"var(--{v})" for v in present]},
-                },
-                "shape": {
-                    "field": "verdict",
-                    "type": "nominal",
-                    "legend": None,
-                    "scale": {
-                        "domain": list(VERDICTS),
-                        "range": ["diamond", "triangle-up", "circle", "circle"],
+                    "color": {
+                        "field": "verdict",
+                        "type": "nominal",
+                        "legend": None,
+                        "scale": {"domain": present, "range": [f"var(--{v})" for v in present]},
                     },
+                    "shape": {
+                        "field": "verdict",
+                        "type": "nominal",
+                        "legend": None,
+                        "scale": {
+                            "domain": list(VERDICTS),
+                            "range": ["diamond", "triangle-up", "circle", "circle"],
+                        },
+                    },
+                    "order": {"field": "rank", "type": "quantitative"},
                 },
-                "order": {"field": "rank", "type": "quantitative"},
-            },
-        },
-        *_named(_labels(points, scale_x["domain"], scale_y["domain"]), x, y),
+            }
+            for hollow, look in _LOOKS.items()
+            if any(p["hollow"] == hollow for p in points)
+        ),
+        *_named(_labels(points, scale_x["domain"], scale_y["domain"], [bar for bar, _ in bars]), x, y),
     ]
     said = ", ".join(f"{by_verdict[v]:,} {v}" for v in present) or "none"
     spec = {"width": WIDTH, "height": AXES_HEIGHT, "layer": layers}
@@ -120,8 +132,79 @@ def two_axes(tested: Sequence[TestedGroup], coordination: float, extraction: flo
         spec,
         "The two axes",
         f"{count(len(tested), 'tested group')} by coordination and extraction: {said}. A campaign takes "
-        f"{bits(coordination)} bits of coordination and {bits(extraction)} bits of extraction.",
+        f"{bits(coordination)} bits of coordination and {bits(extraction)} bits of extraction"
+        + "".join(f"; {said}, {bits(bar)}" for bar, said in bars[1:])
+        + ".",
     )
+
+
+_LOOKS: dict[bool, Spec] = {
+    False: {"filled": True, "opacity": 0.85, "stroke": "var(--paper)", "strokeWidth": 0.7},
+    True: {"filled": False, "opacity": 0.95, "strokeWidth": 1.8},
+}
+"""How marks look; those of small parts of networks are hollow."""
+
+
+def _bars(tested: Sequence[TestedGroup], null: NullSample) -> list[tuple[float, str]]:
+    """Each bar of extraction in the picture, with for whom it is in a few words: the usual one first."""
+    usual, own = null.extraction_threshold_bits, null.small_part_threshold_bits
+    bars = {round(usual, 1): (usual, "campaign")}
+    for group in tested:
+        needed = needed_of(group, null)
+        if group.verdict == "harvest" or group.coordination_bits <= 0 or round(needed, 1) in bars:
+            continue
+        published = abs(needed - (own if group.small_part and own is not None else usual)) > 0.001
+        said = "published before" if published else "small part"
+        bars[round(needed, 1)] = (needed, said)
+    return list(bars.values())
+
+
+def _harvest_bar(tested: Sequence[TestedGroup], null: NullSample, across: list[float], x: Spec, y: Spec) -> list[Spec]:
+    """The bar of a harvest, a short line where those stand who are tested by themselves."""
+    if not null.harvests_tested or not any(group.coordination_bits <= 0 for group in tested):
+        return []
+    ends = across[0] + 0.06 * (across[1] - across[0])
+    one = {"x": across[0], "y": null.harvest_threshold_bits, "e": ends, "t": bits(null.harvest_threshold_bits)}
+    return [
+        {
+            "data": {"values": [one]},
+            "mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"},
+            "encoding": {"x": x, "y": y, "x2": {"field": "e"}},
+        },
+        {
+            "data": {"values": [one]},
+            "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 4, "color": "var(--soft)"},
+            "encoding": {"x": {**x, "field": "e"}, "y": y, "text": {"field": "t"}},
+        },
+    ]
+
+
+def _beside(
+    bars: Sequence[tuple[float, str]], coordination: float, across: list[float], up: list[float], x: Spec, y: Spec
+) -> list[Spec]:
+    """What the lines are and how many bits: outside the picture, where nothing else is written."""
+    pixel = (up[1] - up[0]) / AXES_HEIGHT
+    labels: list[Spec] = []
+    for bar, said in sorted(bars):
+        least = labels[-1]["y"] + _LINE_PIXELS * pixel if labels else bar
+        labels.append({"x": across[1], "y": max(bar, least), "t": f"{said} {bits(bar)}"})
+    above = {"x": coordination, "y": up[1], "t": f"acts as one {bits(coordination)}"}
+    return [
+        {
+            "data": {"values": labels},
+            "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 6, "color": "var(--soft)"},
+            "encoding": {"x": x, "y": y, "text": {"field": "t"}},
+        },
+        {
+            "data": {"values": [above]},
+            "mark": {"type": "text", "align": "center", "baseline": "bottom", "dy": -4, "color": "var(--soft)"},
+            "encoding": {"x": x, "y": y, "text": {"field": "t"}},
+        },
+    ]
+
+
+_LINE_PIXELS = 14
+"""Two lines of writing, one below the other, are so far apart."""
 
 
 def _named(labels: list[Spec], x: Spec, y: Spec) -> list[Spec]:
@@ -145,8 +228,8 @@ def _named(labels: list[Spec], x: Spec, y: Spec) -> list[Spec]:
     ]
 
 
-def _labels(points: list[Spec], across: list[float], up: list[float]) -> list[Spec]:
-    """Names of points, each where it lies on no other name and, if it can be, on no mark; the nearest such place.
+def _labels(points: list[Spec], across: list[float], up: list[float], bars: Sequence[float]) -> list[Spec]:
+    """Names of points, each where it lies on no other name and, if it can be, on no mark and no bar; the nearest such.
 
     x, y: the middle of the name; from_x, from_y, to_x, to_y: a line to its point, where that is not plain to see.
     """
@@ -161,8 +244,10 @@ def _labels(points: list[Spec], across: list[float], up: list[float]) -> list[Sp
     for point in sorted((p for p in points if p["name"]), key=lambda p: (-p["rank"], -p["y"], p["x"], p["name"])):
         x, y = seen(point)
         places = [(x + dx, y + dy) for dx, dy in _PLACES if _is_inside(x + dx, y + dy)]
-        free = [at for at in places if not _is_near(at, names, 26, 15)] or places[:1] or [(x, y)]
+        wide = 26 if len(point["name"]) <= 2 else 32
+        free = [at for at in places if not _is_near(at, names, wide, 15)] or places[:1] or [(x, y)]
         clear = [at for at in free if not _is_near(at, marks, 17, 13)]
+        clear = [at for at in clear if all(abs(at[1] - (bar - up[0]) / pixel_y) >= 9 for bar in bars)] or clear
         at = (clear or free)[0]
         names.append(at)
         away_x, away_y = at[0] - x, at[1] - y
@@ -212,18 +297,19 @@ def _points(tested: Sequence[TestedGroup], names: dict[str, str]) -> list[Spec]:
                 "verdict": group.verdict,
                 "rank": -VERDICTS.index(group.verdict) if group.verdict in VERDICTS else -9,
                 "name": names.get(group.finding_id or "", ""),
+                "hollow": group.small_part,
             }
             for group in tested
         ]
-    cells: Counter[tuple[float, float, str]] = Counter()
+    cells: Counter[tuple[float, float, str, bool]] = Counter()
     named = []
     for group in tested:
         if group.finding_id in names:
             named.append(group)
         else:
-            cell = (round(group.coordination_bits * 2) / 2, round(group.extraction_bits * 2) / 2, group.verdict)
-            cells[cell] += 1
+            x, y = round(group.coordination_bits * 2) / 2, round(group.extraction_bits * 2) / 2
+            cells[x, y, group.verdict, group.small_part] += 1
     return [
-        {"x": x, "y": y, "size": n, "verdict": verdict, "rank": -9, "name": ""}
-        for (x, y, verdict), n in sorted(cells.items())
+        {"x": x, "y": y, "size": n, "verdict": verdict, "rank": -9, "name": "", "hollow": hollow}
+        for (x, y, verdict, hollow), n in sorted(cells.items())
     ] + _points(named[:GROUPS_DRAWN_ONE_BY_ONE], names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stillwatch.campaigns.concealment import DOUBT_BITS
+from stillwatch.report.bar import SMALL_PART
 from stillwatch.report.summary import ScanSummary
 from stillwatch.report.text import bits, count, rate, share
 
@@ -35,12 +37,30 @@ def _threshold(summary: ScanSummary) -> str:
     )
     if not null.streams_tested:
         return f"{takes} No stream came so far as to be tested for extraction, so none of the promise was at risk."
-    chance = null.streams_seeming_honest * 2.0**-null.campaign_threshold_bits
+    usual, own = null.streams_tested - null.small_parts_tested, null.small_part_threshold_bits
     tested = count(null.streams_tested, "stream was", "streams were")
+    said = (
+        f"{takes} Where accounts only half hide that they belong together, up to {DOUBT_BITS:.0f} bits are taken off "
+        f"both first. Coordination is judged first, and only what passes is put to the test of extraction: {tested}."
+    )
+    if own is None:
+        seem, chance = null.streams_seeming_honest, null.streams_seeming_honest * 2.0**-null.campaign_threshold_bits
+        return (
+            f"{said} About as many as {seem:.1f} of them seem honest. So many honest ones would together reach "
+            f"{bits(null.campaign_threshold_bits)} bits {rate(chance)} times in a scan like this."
+        )
+    seem = null.small_parts_seeming_honest
+    chance = seem * 2.0**-own + (null.streams_seeming_honest * 2.0**-null.campaign_threshold_bits if usual else 0.0)
+    others = (
+        f"; of the other {usual:,}, about as many as {null.streams_seeming_honest:.1f} seem honest" if usual else ""
+    )
+    are = "is" if null.small_parts_tested == 1 else "are"
     return (
-        f"{takes} Coordination is judged first, and only what passes is put to the test of extraction: {tested}, of "
-        f"which about as many as {null.streams_seeming_honest:.1f} seem honest. So many honest ones would together "
-        f"reach {bits(null.campaign_threshold_bits)} bits {rate(chance)} times in a scan like this."
+        f"{said} {null.small_parts_tested:,} of them {are} {SMALL_PART}, as each of a proxy's customers is. These spend "
+        f"{share(null.small_parts_share)} of the promise and have a bar of "
+        f"their own, {bits(own)} bits, so that a proxy's many customers do not raise what a campaign elsewhere must "
+        f"reach. About as many as {seem:.1f} of these seem honest{others}. So many honest ones would together reach "
+        f"their bars {rate(chance)} times in a scan like this."
     )
 
 

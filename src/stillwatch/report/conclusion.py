@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding, Findings
+from stillwatch.report.bar import SMALL_PART
 from stillwatch.report.members import gravest_parts
 from stillwatch.report.near import nearest_clear
 from stillwatch.report.summary import ScanSummary
@@ -80,12 +81,14 @@ def conclude(
 
 def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
     """What a scan without a campaign shows and does not show: how strong one had to be, and how near anything came."""
-    null = summary.null
+    null, own = summary.null, summary.null.small_part_threshold_bits
+    small = "" if own is None else f" ({bits(own)} bits each, where it was {SMALL_PART})"
     out = [
         f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
         f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
-        f"{bits(null.campaign_threshold_bits)} bits; fewer than {null.least_exchanges:,} answers are not put to the "
-        "test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been missed."
+        f"{bits(null.campaign_threshold_bits)} bits{small}; fewer than {null.least_exchanges:,} answers are "
+        "not put to the test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been "
+        "missed."
     ]
     nearest = nearest_clear(findings.tested, null, 1)
     if nearest:

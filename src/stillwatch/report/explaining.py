@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.finding import Finding, TestedGroup
 from stillwatch.errors import InputError
+from stillwatch.report.bar import SMALL_PART, VerdictBar, acts_from, bar_of, needed_of
 from stillwatch.report.members import MAX_ACCOUNTS, Member, ordered
 from stillwatch.report.naming import linked_findings, names_of, ranked
+from stillwatch.report.near import lacking
 from stillwatch.report.read import ScanFolder
 from stillwatch.report.text import bits, count, shown_id
 from stillwatch.report.waterfall import Chance, Step, chances, waterfall
@@ -27,7 +29,10 @@ _LOOKED_AT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FindingAnswer:
-    """A finding, with its sum, its accounts and what it is linked to. name: what the report calls it."""
+    """A finding, with its sum, its accounts and what it is linked to. name: what the report calls it.
+
+    bar: what it had to reach to be what it is.  acts_from: bits from which its accounts act as one.
+    """
 
     name: str
     finding: Finding
@@ -36,7 +41,8 @@ class FindingAnswer:
     members: list[Member]
     n_members: int
     linked: list[str]
-    needed_bits: float
+    bar: VerdictBar
+    acts_from: float
 
     def as_json(self) -> dict[str, Any]:
         """The same for other programs."""
@@ -49,7 +55,9 @@ class FindingAnswer:
             "accounts": [msgspec.to_builtins(member) for member in self.members],
             "n_accounts": self.n_members,
             "linked": self.linked,
-            "harvest_takes_bits" if self.finding.verdict == "harvest" else "campaign_takes_bits": self.needed_bits,
+            "harvest_takes_bits" if self.finding.verdict == "harvest" else "campaign_takes_bits": self.bar.needed,
+            "strength_bits": round(self.bar.strength, 3),
+            "taken_off_bits": self.bar.doubt,
         }
 
 
@@ -151,9 +159,8 @@ def _finding(scan: ScanFolder, finding: Finding, names: dict[str, str]) -> Findi
         members=ordered(mine)[:MAX_ACCOUNTS],
         n_members=mine.num_rows,
         linked=linked_findings(finding, scan.links),
-        needed_bits=scan.summary.null.harvest_threshold_bits
-        if finding.verdict == "harvest"
-        else scan.summary.null.campaign_threshold_bits,
+        bar=bar_of(finding, scan.summary.null),
+        acts_from=acts_from(finding, scan.summary.null),
     )
 
 
@@ -166,6 +173,8 @@ def _account(scan: ScanFolder, account_id: str, findings: dict[str, Finding], na
         if one["finding_id"] in findings
     ]
     null = scan.summary.null
+    nearest = _nearest(scan, float(row["coordination_bits"]), float(row["extraction_bits"]))
+    # Bits of the strongest groups on each axis: the bar is that of the group, where it is plain which one that is.
     return AccountAnswer(
         account_id=account_id,
         verdict=row["verdict"],
@@ -175,7 +184,7 @@ def _account(scan: ScanFolder, account_id: str, findings: dict[str, Finding], na
         parts=parts,
         reasons=_reasons(scan, row, parts),
         coordination_takes=null.coordination_threshold_bits,
-        extraction_takes=null.extraction_threshold_bits,
+        extraction_takes=null.extraction_threshold_bits if nearest is None else needed_of(nearest, null),
         missing=[f"{one.evidence}: needs {one.needs}" for one in scan.summary.missing_evidence],
     )
 
@@ -209,8 +218,10 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
             "Traffic like training data accuses nobody: a customer that shows who it is may collect it, as far as your "
             "terms allow.",
         ]
-    needs, takes = null.coordination_threshold_bits, null.extraction_threshold_bits
     nearest = _nearest(scan, coordination, extraction)
+    needs = null.coordination_threshold_bits
+    takes = null.extraction_threshold_bits if nearest is None else needed_of(nearest, null)
+    of_these = f" that is {SMALL_PART}" if nearest is not None and nearest.small_part else ""
     if nearest is not None:
         out.append(
             f"The strongest group that it was tested in has {count(nearest.accounts, 'account')} with "
@@ -227,6 +238,11 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
             f"The strongest group that it was tested in lacks {bits(needs - coordination)} of the {bits(needs)} bits "
             "that it takes to say that accounts act as one."
         )
+    elif nearest is not None and nearest.verdict == "clear" and nearest.margin_bits is not None:
+        out.append(
+            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding: it lacks "
+            f"{lacking(nearest, null)}. Being alike is no finding."
+        )
     else:
         out.append(
             f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding. "
@@ -236,7 +252,7 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
     if extraction < takes:
         out.append(
             f"That its traffic collects training data is {bits(takes - extraction)} bits short of the {bits(takes)} "
-            "that a campaign takes at least."
+            f"that a campaign{of_these} takes at least."
         )
     elif coordination < needs:
         out.append(

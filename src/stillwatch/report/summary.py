@@ -52,8 +52,14 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
 
     decoy_groups: random groups that went through the same scoring.  worlds: whole decoy scans.  tail: what of the
     sample's tail is extrapolated.  best_decoy_bits: of the strongest network in any decoy.  streams_tested: put to the
-    test of a campaign; streams_seeming_honest: as many of them as seem honest, which sets campaign_threshold_bits.
-    least_exchanges: groups with fewer are not put to that test.
+    test of a campaign, small parts among them; streams_seeming_honest: as many of them, small parts left out, as seem
+    honest, which sets campaign_threshold_bits.  least_exchanges: groups with fewer are not put to that test.
+    small_parts_tested: streams that are small parts of a network which carries much besides, as each of a proxy's
+    customers is; small_parts_seeming_honest: as many of them as seem honest; small_parts_share: of the promise that
+    they spend together, all others the rest; which sets small_part_threshold_bits, the bar for these alone, null where
+    there are none.
+    published_threshold_bits, published_small_part_threshold_bits: the same bars for the days of the whole store, by
+    which what an earlier scan published goes on; null without a store.
     harvests_tested: customers put to the test of harvest, against harvest_null_units honest ones; max_false_harvests:
     expected false harvests per 30 days, which sets harvest_threshold_bits.
     """
@@ -66,6 +72,12 @@ class NullSample(msgspec.Struct, frozen=True, kw_only=True):
     extraction_threshold_bits: float
     streams_tested: int = 0
     streams_seeming_honest: float = 0.0
+    small_parts_tested: int = 0
+    small_parts_seeming_honest: float = 0.0
+    small_parts_share: float = 0.0
+    small_part_threshold_bits: float | None = None
+    published_threshold_bits: float | None = None
+    published_small_part_threshold_bits: float | None = None
     best_decoy_bits: float = 0.0
     least_exchanges: int = 1000
     harvest_threshold_bits: float = 0.0

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from stillwatch.report.advice import in_short, unseen_in_words
 from stillwatch.report.atlas import technique_name
+from stillwatch.report.bar import strength_in_words
 from stillwatch.report.explaining import AccountAnswer, FindingAnswer
 from stillwatch.report.honest import explained
 from stillwatch.report.text import (
@@ -95,7 +96,6 @@ def _facts(answer: FindingAnswer) -> Table:
     finding = answer.finding
     best = best_explanation(finding)
     over = f"over the best honest explanation{f', {shown_id(best.name)}' if best else ''}"
-    takes = f" (a {finding.verdict} takes {bits(answer.needed_bits)})" if finding.verdict != "network" else ""
     facts = _plain("", "")
     facts.add_row("accounts", Text(count(finding.accounts)))
     facts.add_row("exchanges", Text(f"{count(finding.exchanges)}, {share(finding.network_share)} of their traffic"))
@@ -109,7 +109,9 @@ def _facts(answer: FindingAnswer) -> Table:
     rarely = f"{rate(finding.expected_false)} this strong per 30 days"
     facts.add_row("certainty", Text(f"{comes_once(finding.expected_false)}, were everybody honest ({rarely})"))
     margin = f", a factor of {times(finding.margin_bits)}" if finding.margin_bits > 0 else ""
-    facts.add_row("", Text(f"{bits(finding.margin_bits)} bits {over}{margin}{takes}"))
+    facts.add_row("", Text(f"{bits(finding.margin_bits)} bits {over}{margin}"))
+    if finding.verdict != "network":
+        facts.add_row("strength", Text(f"{strength_in_words(answer.bar)}"))
     odds = "; ".join(f"{probability(one.p)} at {one.prior_per_million:,.10g}" for one in answer.chances)
     if finding.verdict == "campaign":
         facts.add_row("probability", Text(f"at least {odds} campaign accounts in a million"))
@@ -216,7 +218,7 @@ def _bars(steps: list[Step]) -> list[Text]:
         left, right = sorted((step.begin, step.end))
         start = min(round((left - low) * scale), BAR - 1)
         length = max(round((right - left) * scale), 1)
-        takes_away = step.kind in ("overlap", "honest")
+        takes_away = step.kind in ("overlap", "honest", "doubt")
         sign = "░" if takes_away else "─" if step.kind == "subtotal" else "█"
         style = "" if takes_away else _BARS.get(step.axis, "")
         bars.append(Text(" " * start + sign * min(length, BAR - start), style=style))

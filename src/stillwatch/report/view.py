@@ -14,6 +14,7 @@ from stillwatch.campaigns.finding import Declared, Finding, Operator, OperatorCl
 from stillwatch.report import charts
 from stillwatch.report.advice import MAX_UNSEEN, UNSEEN, in_short, needed_in_words
 from stillwatch.report.atlas import technique_name
+from stillwatch.report.bar import VerdictBar, acting_bits, acts_from, bar_of
 from stillwatch.report.conclusion import CARRYING, Conclusion
 from stillwatch.report.graph import shares_graph
 from stillwatch.report.honest import Explained, explained
@@ -62,7 +63,8 @@ class FindingView:
 
     exact: the sum's terms and total as figures that add up.  short: its reasons, each with its strongest sentences.
     explanations: the honest ones, the best first.  listed: all its accounts as CSV; None where they are too many.
-    needed: bits of extraction and of margin that a campaign takes.  carrying: accounts with its exchanges.
+    bar: what it had to reach, or a network would have had to.  acting: bits that say that its accounts act as one, what
+    they do not share left out; acts_from: what these had to come to.  carrying: accounts with its exchanges.
     network: accounts of the network that it runs on.
     """
 
@@ -83,7 +85,9 @@ class FindingView:
     atlas: list[tuple[str, str]]
     linked: list[str]
     network: int
-    needed: float
+    bar: VerdictBar
+    acting: float
+    acts_from: float
     carrying: int
 
     @property
@@ -120,6 +124,7 @@ class Column:
 class Page:
     """Everything the page shows.
 
+    hollow: tested groups that are small parts of a network, and hollow in the picture of the axes.
     steps: what to do next.  promise: what the promise means, a paragraph each.  readable: how much of the logs was.
     """
 
@@ -133,6 +138,7 @@ class Page:
     names: dict[str, str]
     axes: Markup | None
     tested: list[tuple[str, int]]
+    hollow: int
     near: list[Near]
     declared: list[Declared]
     operators: list[OperatorCluster]
@@ -228,9 +234,9 @@ def view_finding(
         atlas=[(technique, technique_name(technique)) for technique in finding.atlas],
         linked=linked,
         network=network,
-        needed=summary.null.harvest_threshold_bits
-        if finding.verdict == "harvest"
-        else summary.null.campaign_threshold_bits,
+        bar=bar_of(finding, summary.null),
+        acting=acting_bits(finding),
+        acts_from=acts_from(finding, summary.null),
         carrying=sum(n for role, n in roles if role in CARRYING) or finding.accounts,
     )
 

@@ -23,12 +23,14 @@ NOTHING_BITS = 0.05
 
 AXES = ("coordination", "extraction")
 
+_TERMS = ("prior", "subtotal", "honest", "doubt")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of the sum, from `begin` to `end` in running bits.
 
-    kind: prior, evidence, overlap, small, rest, subtotal, honest or total.
+    kind: prior, evidence, overlap, small, rest, subtotal, honest, doubt or total.
     """
 
     kind: str
@@ -50,7 +52,8 @@ class Chance:
 
 
 def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
-    """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, total.
+    """Every step: prior, each axis's evidence with its subtotal, what the best honest explanation takes away, what is
+    taken off because accounts only half hide that they belong together, total.
 
     Networks and harvests are no campaign's hypothesis: their sum begins at nothing, and ends with their evidence.
     """
@@ -94,6 +97,10 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
         )
         steps.append(Step("honest", name, "", "", taken, at, at + taken, said_of_it))
         at += taken
+    if finding.doubt_bits:
+        said_of_it = "its accounts only half hide that they belong together"
+        steps.append(Step("doubt", "half hidden", "", "", -finding.doubt_bits, at, at - finding.doubt_bits, said_of_it))
+        at -= finding.doubt_bits
     sentence = "log2 of the odds that are left: the probability above is this number"
     steps.append(Step("total", "total", "", "", at, 0.0, at, sentence))
     return steps
@@ -101,7 +108,7 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
 
 def exact_sum(steps: Sequence[Step]) -> list[tuple[str, str]]:
     """The sum's terms and its total as (name, figure), to a thousandth of a bit; the figures add up as they stand."""
-    terms = [(step.name, round(step.bits * 1000)) for step in steps if step.kind in ("prior", "subtotal", "honest")]
+    terms = [(step.name, round(step.bits * 1000)) for step in steps if step.kind in _TERMS]
     terms.append(("total", sum(thousandths for _, thousandths in terms)))
     return [(name, _thousandths(value, signed=at > 0 and name != "total")) for at, (name, value) in enumerate(terms)]
 
@@ -137,6 +144,6 @@ def chances(finding: Finding, prior_per_million: float) -> list[Chance]:
     out = []
     for factor in PRIOR_FACTORS:
         prior = prior_per_million * factor
-        log_odds = min(max(prior_bits(prior) + finding.margin_bits, -500.0), 500.0)
+        log_odds = min(max(prior_bits(prior) + finding.margin_bits - finding.doubt_bits, -500.0), 500.0)
         out.append(Chance(prior, 1.0 / (1.0 + 2.0**-log_odds)))
     return out

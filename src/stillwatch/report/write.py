@@ -18,6 +18,7 @@ from stillwatch.campaigns.finding import Findings
 from stillwatch.report import text
 from stillwatch.report.advice import next_steps, unseen_in_words
 from stillwatch.report.axes import two_axes
+from stillwatch.report.bar import SMALL_PART
 from stillwatch.report.calibration import promise_in_words, read_share
 from stillwatch.report.conclusion import conclude
 from stillwatch.report.members import MAX_LISTED, gravest_parts, ordered
@@ -92,13 +93,13 @@ def make_page(
         names=names,
         axes=two_axes(
             findings.tested,
-            summary.null.coordination_threshold_bits,
-            summary.null.extraction_threshold_bits,
+            summary.null,
             {one.finding_id: names[one.finding_id] for one in shown},
         )
         if findings.tested
         else None,
         tested=sorted(Counter(group.verdict for group in findings.tested).items()),
+        hollow=sum(group.small_part for group in findings.tested),
         near=nearest_clear(findings.tested, summary.null),
         declared=findings.declared,
         operators=findings.operators,
@@ -132,4 +133,5 @@ def render(page: Page) -> str:
         style=Markup((_PAGE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_digest=digest,
+        small_part=SMALL_PART,
     )

@@ -27,7 +27,7 @@ from stillwatch.campaigns.harvest import FALSE_HARVESTS, Harvests, find_harvests
 from stillwatch.campaigns.keys import key_exchanges
 from stillwatch.campaigns.operators import OPERATORS, compare, found_parties, with_operators
 from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
-from stillwatch.campaigns.verdicts import Thresholds, concealed_units, judge
+from stillwatch.campaigns.verdicts import OF_CUSTOMERS, Thresholds, concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
 from stillwatch.engine.parts import write_table
@@ -287,6 +287,7 @@ def detect(
             "streams_tested": limits.n_streams,
             "streams_seeming_honest": round(limits.n_honest, 3),
             "campaign_threshold_bits": round(limits.campaign, 3),
+            **_small_parts(limits),
             "coordination_threshold_bits": round(limits.coordination, 3),
             "extraction_threshold_bits": round(limits.campaign, 3),
             "harvest_threshold_bits": round(harvests.threshold, 3),
@@ -312,6 +313,22 @@ def detect(
         _write_result(result, work, tables, frame, summary)
     (result / "run.json").write_text(json.dumps({"steps": progress.rows}, indent=2) + "\n")
     return result
+
+
+def _small_parts(limits: Thresholds) -> dict[str, float | int | None]:
+    """The bar of streams that are small parts of a network, and the bars by which what was published goes on."""
+    own = limits.published
+    bars = {
+        "small_part_threshold_bits": limits.customers,
+        "published_threshold_bits": float("nan") if own is None else own.campaign,
+        "published_small_part_threshold_bits": float("nan") if own is None else own.customers,
+    }
+    return {
+        "small_parts_tested": limits.n_customers_tested,
+        "small_parts_seeming_honest": round(limits.n_customers, 3),
+        "small_parts_share": OF_CUSTOMERS if limits.n_customers_tested else 0.0,
+        **{name: None if np.isnan(bits) else round(bits, 3) for name, bits in bars.items()},
+    }
 
 
 def _tail(assessment: Assessment) -> str:

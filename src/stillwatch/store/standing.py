@@ -72,9 +72,11 @@ class Standing:
         return any(_same(int(np.isin(mine, known).sum()), len(known), len(mine)) for known in self.networks)
 
     def judge(self, strict: Judge, of_window: Judge, subjects: Sequence[Assessed]) -> tuple[list[str], Thresholds]:
-        """The verdicts by a strict bar, and of what goes on as a published finding by the window's; the strict bar."""
+        """The verdicts by a strict bar, and of what goes on as a published finding by the window's; both bars."""
         verdicts, limits = strict(subjects)
-        for at, (subject, verdict) in enumerate(zip(subjects, of_window(subjects)[0], strict=True)):
+        by_window, window = of_window(subjects)
+        limits = replace(limits, published=window)
+        for at, (subject, verdict) in enumerate(zip(subjects, by_window, strict=True)):
             if verdicts[at] == "clear" and verdict != "clear" and self.goes_on(subject, verdict):
                 verdicts[at] = verdict
         carries = {s.network_number for s, verdict in zip(subjects, verdicts, strict=True) if verdict == "campaign"}
@@ -87,11 +89,14 @@ class Standing:
         """The harvests by a strict bar, and those published ones that pass the window's."""
         if len(self.harvests) == 0:
             return strict
-        passing = [one.units for one in of_window().tested if one.found and np.isin(one.units, self.harvests).all()]
+        window = of_window()
+        passing = [one.units for one in window.tested if one.found and np.isin(one.units, self.harvests).all()]
         return replace(
             strict,
             tested=[
-                replace(one, found=one.found or any(np.array_equal(one.units, units) for units in passing))
+                replace(one, found=True, needed=window.threshold)
+                if not one.found and any(np.array_equal(one.units, units) for units in passing)
+                else one
                 for one in strict.tested
             ],
         )
