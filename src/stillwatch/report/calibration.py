@@ -56,8 +56,8 @@ def _threshold(summary: ScanSummary) -> str:
     )
     are = "is" if null.small_parts_tested == 1 else "are"
     return (
-        f"{said} {null.small_parts_tested:,} of them {are} {SMALL_PART}, as each of a proxy's customers is. These spend "
-        f"{share(null.small_parts_share)} of the promise and have a bar of "
+        f"{said} {null.small_parts_tested:,} of them {are} {SMALL_PART}, as each of a proxy's customers is. "
+        f"These spend {share(null.small_parts_share)} of the promise and have a bar of "
         f"their own, {bits(own)} bits, so that a proxy's many customers do not raise what a campaign elsewhere must "
         f"reach. About as many as {seem:.1f} of these seem honest{others}. So many honest ones would together reach "
         f"their bars {rate(chance)} times in a scan like this."

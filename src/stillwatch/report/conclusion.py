@@ -87,8 +87,8 @@ def could_have_found(findings: Findings, summary: ScanSummary) -> list[str]:
         f"A campaign had to show {bits(null.coordination_threshold_bits)} bits that its accounts act as one, "
         f"{bits(null.extraction_threshold_bits)} bits that they collect data, and beat every honest explanation by "
         f"{bits(null.campaign_threshold_bits)} bits{small}; fewer than {null.least_exchanges:,} answers are "
-        "not put to the test. Weaker or smaller ones, and any that leave no trace in the columns below, would have been "
-        "missed."
+        "not put to the test. Weaker or smaller ones, and any that leave no trace in the columns below, would have "
+        "been missed."
     ]
     nearest = nearest_clear(findings.tested, null, 1)
     if nearest:

@@ -184,6 +184,11 @@ class Page:
         return sum(n for _, n in self.tested)
 
     @property
+    def doubted(self) -> bool:
+        """Whether bits were taken off a finding, as its accounts only half hide that they belong together."""
+        return any(view.bar.doubt for view in self.main)
+
+    @property
     def max_moulds(self) -> int:
         """Templates that a finding shows; the rest is folded."""
         return MAX_MOULDS
