@@ -221,7 +221,8 @@ def _against_organisations(
         null = np.append(np.full(ASSUMED_ORGANISATIONS - 1, usual), odd)
         told = "too few organisations declare themselves here to compare it with, and one in 16 is assumed to look so"
     else:
-        told = f"inside an ordinary one of the {len(null)} organisations that declare themselves here {usual_share:.0%}"
+        declared = f"the {len(null)} organisations that declare themselves here"
+        told = f"inside an ordinary one of {declared} it is {usual_share:.0%}"
     bits = rank_bits(share, null, high=high)
     if bits <= 0:
         return []

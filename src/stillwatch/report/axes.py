@@ -52,6 +52,7 @@ def two_axes(tested: Sequence[TestedGroup], null: NullSample, names: dict[str, s
         {"x": scale_x["domain"][1], "y": scale_y["domain"][0], "t": "network", "a": "right", "b": "bottom"},
         {"x": scale_x["domain"][0], "y": scale_y["domain"][1], "t": "harvest", "a": "left", "b": "top"},
     ]
+    labels = _labels(points, scale_x["domain"], scale_y["domain"], [bar for bar, _ in bars])
     layers: list[Spec] = [
         {
             "data": {"values": [{"x": coordination, "y": lowest}]},
@@ -86,6 +87,7 @@ def two_axes(tested: Sequence[TestedGroup], null: NullSample, names: dict[str, s
             }
             for one in corners
         ),
+        _lines(labels, x, y),
         *(
             {
                 "data": {"values": [p for p in points if p["hollow"] == hollow]},
@@ -124,7 +126,7 @@ def two_axes(tested: Sequence[TestedGroup], null: NullSample, names: dict[str, s
             for hollow, look in _LOOKS.items()
             if any(p["hollow"] == hollow for p in points)
         ),
-        *_named(_labels(points, scale_x["domain"], scale_y["domain"], [bar for bar, _ in bars]), x, y),
+        *_named(labels, x, y),
     ]
     said = ", ".join(f"{by_verdict[v]:,} {v}" for v in present) or "none"
     spec = {"width": WIDTH, "height": AXES_HEIGHT, "layer": layers}
@@ -173,7 +175,7 @@ def _harvest_bar(tested: Sequence[TestedGroup], null: NullSample, across: list[f
         },
         {
             "data": {"values": [one]},
-            "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 4, "color": "var(--soft)"},
+            "mark": {**_BESIDE, "align": "left", "baseline": "middle", "dx": 4},
             "encoding": {"x": {**x, "field": "e"}, "y": y, "text": {"field": "t"}},
         },
     ]
@@ -192,37 +194,44 @@ def _beside(
     return [
         {
             "data": {"values": labels},
-            "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 6, "color": "var(--soft)"},
+            "mark": {**_BESIDE, "align": "left", "baseline": "middle", "dx": 6},
             "encoding": {"x": x, "y": y, "text": {"field": "t"}},
         },
         {
             "data": {"values": [above]},
-            "mark": {"type": "text", "align": "center", "baseline": "bottom", "dy": -4, "color": "var(--soft)"},
+            "mark": {**_BESIDE, "align": "center", "baseline": "bottom", "dy": -4},
             "encoding": {"x": x, "y": y, "text": {"field": "t"}},
         },
     ]
 
 
+_BESIDE: Spec = {"type": "text", "color": "var(--soft)", "fontSize": 14}
+"""Room is kept for writing that is a little larger than the page's own, whose font may be wider."""
+
 _LINE_PIXELS = 14
 """Two lines of writing, one below the other, are so far apart."""
 
 
-def _named(labels: list[Spec], x: Spec, y: Spec) -> list[Spec]:
-    """The layers that write names beside points, with lines to those that are not plain to see."""
+def _lines(labels: list[Spec], x: Spec, y: Spec) -> Spec:
+    """Lines from names to points that are not plain to see; they lie below the marks."""
     ends = {"x": "from_x", "y": "from_y", "x2": "to_x", "y2": "to_y"}
     line = {
         channel: {**(x if channel == "x" else y if channel == "y" else {}), "field": name}
         for channel, name in ends.items()
     }
+    return {
+        "data": {"values": [one for one in labels if "to_x" in one]},
+        "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1, "opacity": 0.7},
+        "encoding": line,
+    }
+
+
+def _named(labels: list[Spec], x: Spec, y: Spec) -> list[Spec]:
+    """The layers that write names beside points."""
     written = {"x": x, "y": y, "text": {"field": "name"}}
     text = {"type": "text", "align": "center", "baseline": "middle", "fontWeight": "bold"}
     halo = {**text, "stroke": "var(--paper)", "strokeWidth": 3, "strokeJoin": "round", "opacity": 0.85}
     return [
-        {
-            "data": {"values": [one for one in labels if "to_x" in one]},
-            "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1, "opacity": 0.7},
-            "encoding": line,
-        },
         {"data": {"values": labels}, "mark": halo, "encoding": written},
         {"data": {"values": labels}, "mark": text, "encoding": written},
     ]

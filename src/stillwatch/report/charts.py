@@ -130,7 +130,7 @@ _COUNTS: Spec = {
     "labelExpr": "datum.value >= 1e6 ? format(datum.value / 1e6, '~f') + 'M'"
     " : datum.value >= 1e4 ? format(datum.value / 1e3, '~f') + 'k' : format(datum.value, ',~f')",
 }
-_TIME: Spec = {"format": "%-d %b", "tickCount": 5, "title": None, "labelOverlap": "greedy"}
+_TIME: Spec = {"format": "%-d %b", "tickCount": 5, "title": None, "labelOverlap": "greedy", "labelSeparation": 14}
 
 
 def _time_axis(field: str) -> Spec:
