@@ -265,6 +265,12 @@ def summary(**changes: Any) -> dict[str, Any]:
             "campaign_threshold_bits": 4.4,
             "coordination_threshold_bits": 17.5,
             "extraction_threshold_bits": 4.4,
+            "small_parts_tested": 6,
+            "small_parts_seeming_honest": 3.1,
+            "small_parts_share": 0.2,
+            "small_part_threshold_bits": 7.6,
+            "harvest_threshold_bits": 8.6,
+            "harvests_tested": 31,
         },
         "promise": {"max_false_campaigns": 0.05, "days": 27.999, "share_spent": 0.9333},
         "prior_per_million": 100.0,
@@ -282,7 +288,16 @@ def rich_scan(n_networks: int = 12) -> Scan:
         campaign(3, rng, accounts=46, days=9, per_day=2_100, targets={"censorship-safe rewriting": 0.9, "tool use": 0.08}),
     ]  # fmt: skip
     hostile = msgspec.structs.replace(campaigns[2].templates[0], example=HOSTILE_EXAMPLE)
-    campaigns[2] = msgspec.structs.replace(campaigns[2], templates=[hostile], cost_usd=None)
+    # The third is a small part of a proxy's network, and only half hides that its accounts belong together.
+    campaigns[2] = msgspec.structs.replace(
+        campaigns[2],
+        templates=[hostile],
+        cost_usd=None,
+        needed_bits=7.6,
+        doubt_bits=1.2,
+        strangers=0.675,
+        small_part=True,
+    )
     harvest = msgspec.structs.replace(
         campaign(9, rng, accounts=1, days=20, per_day=4_000, targets={"data analysis": 0.6}),
         finding_id="H-00000000000a",
@@ -302,6 +317,10 @@ def rich_scan(n_networks: int = 12) -> Scan:
             exchanges=one.exchanges,
             verdict=one.verdict,
             finding_id=one.finding_id,
+            margin_bits=one.margin_bits,
+            needed_bits=one.needed_bits,
+            doubt_bits=one.doubt_bits,
+            small_part=one.small_part,
         )
         for one in found
     ]

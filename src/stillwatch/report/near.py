@@ -23,10 +23,12 @@ class Near:
 
 
 def nearest_clear(tested: Sequence[TestedGroup], null: NullSample, limit: int = MAX_NEAR) -> list[Near]:
-    """The groups that stayed clear, the nearest to a verdict on both axes first."""
+    """The groups that stayed clear, the nearest to a verdict on both axes first; those with too few answers last."""
     # Customers by themselves, tested for harvest alone, are near to nothing that accuses groups.
     clear = [group for group in tested if group.verdict == "clear" and group.coordination_bits > 0]
-    ordered = sorted(clear, key=lambda one: (-_nearness(one, null), -one.extraction_bits, -one.coordination_bits))
+    ordered = sorted(
+        clear, key=lambda one: (one.exchanges < null.least_exchanges, -_nearness(one, null), -one.extraction_bits)
+    )
     return [Near(group, lacking(group, null)) for group in ordered[:limit]]
 
 
@@ -45,6 +47,7 @@ def lacking(group: TestedGroup, null: NullSample) -> str:
     if over is not None and over < needed:
         short.append(f"{_at_least(needed - over)} bits over the best honest explanation")
     if short:
+        short += [f"answers (fewer than {null.least_exchanges:,})"] if group.exchanges < null.least_exchanges else []
         less = f", {bits(taken_off)} being taken off as its accounts only half hide what they are" if taken_off else ""
         return listed(short) + less
     if group.doubt_bits is None:

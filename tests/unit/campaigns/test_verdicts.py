@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,3 +60,17 @@ def test_both_halves_keep_the_promise(n_customers: int, n_others: int) -> None:
     assert chance <= 0.05 + 1e-9 or limits.campaign == LEAST_BITS
     at_bar = stream(limits.campaign)
     assert expected_false(at_bar, "campaign", limits) <= 0.05 * 1.2 or limits.campaign == LEAST_BITS
+
+
+def test_a_group_is_told_the_bar_that_it_had_to_reach() -> None:
+    """A small part the bar of small parts; what goes on as published the window's, but only where it needs that."""
+    small, other = stream(8.9, one_of_many=True), stream(7.5)
+    _, limits = verdicts([small, other, *(stream(1.0, one_of_many=True) for _ in range(40))])
+    assert (limits.n_streams, limits.n_customers_tested) == (42, 41)
+    assert limits.taken(small, "clear") == (limits.coordination, limits.customers)
+    assert limits.taken(other, "campaign") == (limits.coordination, limits.campaign)
+    window = replace(limits, coordination=limits.coordination - 1.0, customers=8.0)
+    stored = replace(limits, published=window)
+    assert stored.taken(small, "campaign") == (window.coordination, 8.0)
+    assert stored.taken(small, "clear") == (limits.coordination, limits.customers)
+    assert stored.taken(other, "campaign") == (limits.coordination, limits.campaign)

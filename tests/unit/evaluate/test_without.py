@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
 from evaluated_worlds import write_scan
 
+from stillwatch.campaigns.finding import Evidence
 from stillwatch.evaluate.reading import Scanned, read_scan
 from stillwatch.evaluate.without import stands, without_each
 
@@ -58,16 +61,12 @@ def test_a_margin_loses_only_what_its_explanation_does_not_predict(tmp_path: Pat
     summary = scanned(tmp_path, finding(PAYMENT, margins={})).summary
     many = piece("identity", "coordination", "signup-burst", 12.0)
     one = finding(PAYMENT, RHYTHM, MOULD, many, APPETITE, FOCUS, margins={"common cause": 8.0})
-    from msgspec import convert
-
-    from stillwatch.campaigns.finding import Evidence
-
-    pieces = [convert(e, Evidence) for e in one["evidence"]]
+    pieces = [msgspec.convert(e, Evidence) for e in one["evidence"]]
     assert stands(one, pieces, summary)
     assert not stands(one, [e for e in pieces if e.name != "shared-payment"], summary)
     time = piece("time", "coordination", "move", 5.0)
     both = finding(PAYMENT, RHYTHM, time, many, APPETITE, FOCUS, margins={"common cause": 8.0})
-    pieces = [convert(e, Evidence) for e in both["evidence"]]
+    pieces = [msgspec.convert(e, Evidence) for e in both["evidence"]]
     assert stands(both, [e for e in pieces if e.name != "synchrony"], summary)
 
 
@@ -75,3 +74,22 @@ def test_networks_are_no_campaigns_to_lose(tmp_path: Path) -> None:
     """Only campaign findings are judged again."""
     one = finding(PAYMENT, RHYTHM, margins={})
     assert without_each(scanned(tmp_path, one | {"verdict": "network"})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"needed_bits": 9.5}, False),
+        ({"needed_bits": 8.0, "doubt_bits": 1.0}, True),
+        ({"needed_bits": 8.0, "doubt_bits": 1.1}, False),
+        ({"needed_bits": 5.0, "needed_coordination_bits": 15.5}, False),
+        ({"needed_coordination_bits": 14.0}, True),
+    ],
+    ids=["the scan's", "a higher bar", "just enough", "too much taken off", "acts less as one", "acts as one"],
+)
+def test_a_finding_stands_by_its_own_bar(changes: dict[str, float], expected: bool, tmp_path: Path) -> None:
+    """Its own bar and what was taken off count as they did in the scan; the scan's bar only where it names none."""
+    one = finding(PAYMENT, RHYTHM, MOULD, APPETITE, FOCUS, margins={"common cause": 20.0}) | changes
+    pieces = [msgspec.convert(e, Evidence) for e in one["evidence"]]
+    assert stands(one, pieces, scanned(tmp_path, one).summary) is expected

@@ -96,6 +96,20 @@ def test_bits_add_up(scanned: Path) -> None:
             assert total == pytest.approx(finding[f"{axis}_bits"], abs=0.01)
 
 
+def test_every_finding_says_what_it_had_to_reach(scanned: Path) -> None:
+    """A campaign's strength reaches the bar that it names; a network's bar is that of acting as one alone."""
+    null = json.loads((scanned / "scan.json").read_text())["null"]
+    assert null["small_parts_tested"] <= null["streams_tested"]
+    assert (null["small_part_threshold_bits"] is None) == (null["small_parts_tested"] == 0)
+    for finding in findings(scanned):
+        assert finding["needed_coordination_bits"] == null["coordination_threshold_bits"]
+        if finding["verdict"] == "network":
+            assert finding["needed_bits"] is None
+        else:
+            strength = min(finding["extraction_bits"], finding["margin_bits"]) - finding["doubt_bits"]  # type: ignore[operator, type-var]
+            assert strength >= finding["needed_bits"] - 0.001  # type: ignore[operator]
+
+
 @pytest.mark.slow
 def test_the_same_scan_gives_the_same_bytes(log: Path, scanned: Path, tmp_path: Path) -> None:
     """Nothing but run.json depends on when, where or in how many threads a scan ran."""

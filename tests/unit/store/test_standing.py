@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stillwatch.campaigns.assess import Assessed
+from stillwatch.campaigns.verdicts import Thresholds
 from stillwatch.store.standing import Standing
 
 CELLS = 10
@@ -34,14 +35,16 @@ def standing(*, campaigns: Sequence[Sequence[int]] = (), networks: Sequence[Sequ
 def verdicts(known: Standing, subjects: list[Any], strict: list[str], window: list[str]) -> list[str]:
     """The verdicts, from those by either bar."""
 
-    def judge(said: list[str]) -> Any:
+    def judge(said: list[str], bar: float) -> Any:
         def by(some: Sequence[Assessed]) -> tuple[list[str], Any]:
             assert len(some) == len(said)
-            return list(said), None
+            return list(said), Thresholds(10.0, bar, 0.0, n_hypotheses=1, n_streams=1, n_honest=1.0, days=1.0)
 
         return by
 
-    return known.judge(judge(strict), judge(window), subjects)[0]
+    verdicts, limits = known.judge(judge(strict, 9.0), judge(window, 6.0), subjects)
+    assert (limits.campaign, limits.published.campaign) == (9.0, 6.0)
+    return verdicts
 
 
 def test_what_is_new_has_to_pass_the_high_bar() -> None:
