@@ -135,10 +135,16 @@ def two_axes(tested: Sequence[TestedGroup], null: NullSample, names: dict[str, s
         "The two axes",
         f"{count(len(tested), 'tested group')} by coordination and extraction: {said}. A campaign takes "
         f"{bits(coordination)} bits of coordination and {bits(extraction)} bits of extraction"
-        + "".join(f"; {said}, {bits(bar)}" for bar, said in bars[1:])
+        + "".join(f"; {_WHOSE[said]}, {bits(bar)}" for bar, said in bars[1:])
         + ".",
     )
 
+
+_WHOSE = {
+    "small part": "one that is a small part of a network",
+    "published before": "one that was published before",
+}
+"""For whom the other bars are, for those who do not see the picture."""
 
 _LOOKS: dict[bool, Spec] = {
     False: {"filled": True, "opacity": 0.85, "stroke": "var(--paper)", "strokeWidth": 0.7},

@@ -48,7 +48,7 @@ class VerdictBar:
     @property
     def takes_in_words(self) -> str:
         """The same as the name of a row."""
-        return f"to be reached: what a {self.verdict}{f' {self.why}' if self.why else ''} takes"
+        return f"to be reached by a {self.verdict}{f' {self.why}' if self.why else ''}"
 
     @property
     def needed_exactly(self) -> str:
@@ -117,14 +117,15 @@ def _why(finding: Finding, null: NullSample) -> str:
 
 
 def strength_in_words(bar: VerdictBar) -> str:
-    """A finding's strength with what it is made of, and the bar: 8.7 bits: 9.9 ..., less 1.2; a campaign takes 7.4."""
-    which = "of extraction" if bar.extraction <= bar.margin else "over the best honest explanation"
-    made = f"{bits(bar.lesser)} bits {which}, the lesser of the two"
-    if bar.doubt:
-        made = (
-            f"{bits(bar.strength)} bits: {made}, less {bits(bar.doubt)}, as its accounts only half hide what they are"
-        )
-    return f"{made}; {bar.takes}"
+    """A finding's strength with what it is made of, and the bar; its figures add up as they stand."""
+    lesser, strength = (round(one, 1) for one in (bar.lesser, bar.strength))
+    made = f"extraction, {bits(bar.extraction)}, and what is left over the best honest explanation, {bits(bar.margin)}"
+    less = (
+        f", less {bits(lesser - strength)}, as its accounts only half hide that they belong together"
+        if bar.doubt
+        else ""
+    )
+    return f"{bits(strength)} bits: the lesser of {made}{less}; {bar.takes}"
 
 
 def needed_of(group: TestedGroup, null: NullSample) -> float:

@@ -65,7 +65,7 @@ def test_every_bar_is_a_line_of_its_own() -> None:
         "small part 8.2",
         "acts as one 13.4",
     ]
-    assert "small part, 8.2" in svg
+    assert "a small part of a network, 8.2" in svg
 
 
 def test_bars_that_lie_together_are_written_apart() -> None:

@@ -125,7 +125,7 @@ def test_the_page_shows_the_bar_of_each_finding(tmp_path: Path) -> None:
     for part in ("−1.200", "7.600", "68% of the pairs", "half hidden"):
         assert part in own[0]
     assert "4.400" not in own[0]
-    assert "small part, 7.6" in html
+    assert "a small part of a network, 7.6" in html
     assert "Both of these, for a small part" in html
 
 
