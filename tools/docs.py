@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from stillwatch import schema
 from stillwatch.campaigns import concealment, harvest, sharing
 from stillwatch.campaigns.explanations import EXPLANATIONS
+from stillwatch.campaigns.finding import Finding, TestedGroup
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.cli import make_app
 from stillwatch.links.kinds import GROUPS, KINDS
+from stillwatch.report.summary import NullSample
 from stillwatch.traffic_range.evasions import DIALS
 from stillwatch.traffic_range.population import populations
 from stillwatch.traffic_range.worlds import WORLDS, Cast
@@ -76,7 +80,20 @@ def tables() -> str:
         out += _table(name)
     for name in ("FINDING_ACCOUNTS", "FINDING_EXCHANGES", "FINDING_LINKS", "ACCOUNTS", "TESTED"):
         out += _table(name)
+    out += _struct("findings.json: a finding", Finding)
+    out += _struct("findings.json: a tested group", TestedGroup)
+    out += _struct("scan.json: null", NullSample)
     return "\n".join(out) + "\n"
+
+
+def _struct(title: str, kind: type[msgspec.Struct]) -> list[str]:
+    """Fields of a JSON object, after what its code says of them; the schemas in `stillwatch/schemas` hold the same."""
+    rows = [
+        f"| `{field.encode_name}` | {kind.__annotations__[field.name].replace(' | None', '')} "
+        f"| {'yes' if 'None' in kind.__annotations__[field.name] else 'no'} |"
+        for field in msgspec.structs.fields(kind)
+    ]
+    return [f"## {title}", "", _text(kind), "", "| field | type | may be null |", "|---|---|---|", *rows, ""]
 
 
 def _table(name: str) -> list[str]:
