@@ -15,7 +15,7 @@ from stillwatch.report.summary import NullSample
 from stillwatch.report.text import bits, count
 
 WIDTH = 500
-AXES_HEIGHT = 330
+AXES_HEIGHT = 370
 GROUPS_DRAWN_ONE_BY_ONE = 1500
 """Tested groups beyond this many are drawn by cell of half a bit, each dot as large as its groups are many."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stillwatch.campaigns.concealment import DOUBT_BITS
 from stillwatch.report.bar import SMALL_PART
 from stillwatch.report.summary import ScanSummary
-from stillwatch.report.text import bits, count, rate, share
+from stillwatch.report.text import bits, capitalize_first, count, rate, share, spelled
 
 
 def promise_in_words(summary: ScanSummary) -> list[str]:
@@ -54,9 +54,9 @@ def _threshold(summary: ScanSummary) -> str:
     others = (
         f"; of the other {usual:,}, about as many as {null.streams_seeming_honest:.1f} seem honest" if usual else ""
     )
-    are = "is" if null.small_parts_tested == 1 else "are"
+    them = f"{spelled(null.small_parts_tested)} of them {'is' if null.small_parts_tested == 1 else 'are'}"
     return (
-        f"{said} {null.small_parts_tested:,} of them {are} {SMALL_PART}, as each of a proxy's customers is. "
+        f"{said} {capitalize_first(them)} {SMALL_PART}, as each of a proxy's customers is. "
         f"These spend {share(null.small_parts_share)} of the promise and have a bar of "
         f"their own, {bits(own)} bits, so that a proxy's many customers do not raise what a campaign elsewhere must "
         f"reach. About as many as {seem:.1f} of these seem honest{others}. So many honest ones would together reach "

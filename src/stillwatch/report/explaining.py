@@ -222,28 +222,31 @@ def _reasons(scan: ScanFolder, row: dict[str, Any], parts: list[Part]) -> list[s
     needs = null.coordination_threshold_bits
     takes = null.extraction_threshold_bits if nearest is None else needed_of(nearest, null)
     of_these = f" that is {SMALL_PART}" if nearest is not None and nearest.small_part else ""
+    known = nearest is not None and nearest.verdict == "clear" and nearest.margin_bits is not None
+    told = known and coordination >= needs
     if nearest is not None:
         out.append(
             f"The strongest group that it was tested in has {count(nearest.accounts, 'account')} with "
             f"{count(nearest.exchanges, 'exchange')}, {bits(nearest.coordination_bits)} bits of coordination and "
             f"{bits(nearest.extraction_bits)} of extraction."
         )
-        if nearest.exchanges < null.least_exchanges:
+        if nearest.exchanges < null.least_exchanges and not told:
             out.append(
                 f"Fewer than {null.least_exchanges:,} exchanges are no training set: such a group is not put to the "
                 "test of a campaign."
             )
+    if nearest is not None and told:
+        out.append(
+            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding: it lacks "
+            f"{lacking(nearest, null)}. Being alike is no finding."
+        )
+        return out
     if coordination < needs:
         out.append(
             f"The strongest group that it was tested in lacks {bits(needs - coordination)} of the {bits(needs)} bits "
             "that it takes to say that accounts act as one."
         )
-    elif nearest is not None and nearest.verdict == "clear" and nearest.margin_bits is not None:
-        out.append(
-            f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding: it lacks "
-            f"{lacking(nearest, null)}. Being alike is no finding."
-        )
-    else:
+    elif nearest is None or nearest.verdict == "clear" or not parts:
         out.append(
             f"Its group has the {bits(needs)} bits of coordination that a verdict takes, yet is no finding. "
             "Its evidence may come from one family alone, its accounts may not hide that they belong together, an "

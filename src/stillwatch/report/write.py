@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from stillwatch.campaigns.finding import Findings
 from stillwatch.report import text
-from stillwatch.report.advice import next_steps, unseen_in_words
+from stillwatch.report.advice import needed_in_words, next_steps, unseen_in_words
 from stillwatch.report.axes import two_axes
 from stillwatch.report.bar import SMALL_PART
 from stillwatch.report.calibration import promise_in_words, read_share
@@ -124,6 +124,7 @@ def render(page: Page) -> str:
         "share", "short", "shown", "shown_id", "signed", "span", "spelled", "times",
     ):  # fmt: skip
         environment.filters[name] = getattr(text, name)
+    environment.filters["needed_in_words"] = needed_in_words
     environment.filters["unseen_in_words"] = unseen_in_words
     script = "\n".join((_PAGE / name).read_text(encoding="utf-8").strip() for name in _SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

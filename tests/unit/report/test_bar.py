@@ -107,7 +107,7 @@ def test_a_clear_group_lacks_what_its_own_bar_takes(changes: dict[str, float | N
 def test_the_calibration_counts_both_kinds_of_streams() -> None:
     """So many as seem honest of either kind would reach the bars as often as is said."""
     said = " ".join(promise_in_words(msgspec.convert(summary(), ScanSummary)))
-    assert "6 of them are a small part of a network" in said
+    assert "Six of them are a small part of a network" in said
     assert "spend 20% of the promise" in said
     assert "3.1 of these seem honest; of the other 9, about as many as 9.3" in said
     expected = 9.3 * 2**-4.4 + 3.1 * 2**-7.6

@@ -7,11 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from report_samples import HOSTILE_ID, rich_scan, write_scan
 
 from stillwatch import schema
+from stillwatch.campaigns.finding import TestedGroup as Group
 from stillwatch.commands.explain import explain
 from stillwatch.errors import InputError, MissingSource
 from stillwatch.report.explaining import AccountAnswer, answer
@@ -84,6 +86,31 @@ def test_an_account_is_told_its_part(account: str, part: str, folder: Path, caps
     """Drivers, carriers, owners of stolen keys, adjacent and clear accounts each hear their own reason."""
     assert explain(account, from_=folder) == 0
     assert part in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("wide")
+def test_an_account_of_a_small_part_is_told_that_bar(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What its group lacks is told once, by the group's own bar: no second sentence counts by another."""
+    scan = read_scan(folder)
+    group = Group(
+        **{"coordination_bits": 21.5, "extraction_bits": 7.0, "margin_bits": 5.0, "needed_bits": 7.6},
+        **{"small_part": True, "accounts": 12, "exchanges": 400, "verdict": "clear"},
+    )
+    row = {"account_id": "part", "verdict": "clear", "coordination_bits": 21.5, "extraction_bits": 7.2, "exchanges": 40}
+    more = replace(
+        scan,
+        findings=msgspec.structs.replace(scan.findings, tested=[*scan.findings.tested, group]),
+        accounts=pa.concat_tables([scan.accounts, pa.Table.from_pylist([row], schema.ACCOUNTS)]),
+    )
+    said = answer(more, "part")
+    assert isinstance(said, AccountAnswer)
+    assert said.extraction_takes == 7.6
+    assert said.reasons[-1] == (
+        "Its group has the 17.5 bits of coordination that a verdict takes, yet is no finding: it lacks 0.6 bits of "
+        "extraction, 2.6 bits over the best honest explanation and answers (fewer than 1,000). Being alike is no "
+        "finding."
+    )
+    assert len(said.reasons) == 2
 
 
 @pytest.mark.usefixtures("wide")
