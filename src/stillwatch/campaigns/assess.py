@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -199,11 +200,13 @@ def assess(
     account_unit: Ints,
     rng: np.random.Generator,
     past: npt.NDArray[np.int64] | None = None,
+    folder: Path | None = None,
 ) -> Assessment:
     """Every network and every stream in it, weighed.
 
     Shapes: volume (n_units,) exchanges; account_unit (n_accounts,) the unit of each account.  past: units of findings
-    that were confirmed in earlier scans: no honest sample.
+    that were confirmed in earlier scans: no honest sample.  folder: where counts go that are as long as the traffic; in
+    memory where None.
     """
     scorer = Scorer.of(links)
     of_units = CellsOfUnits.of(cells)
@@ -217,7 +220,7 @@ def assess(
     plan: list[tuple[int, Network, Stream | None]] = []
     for number, (network, streams) in enumerate(zip(networks, split, strict=True)):
         plan += [(number, network, None), *((number, network, stream) for stream in streams)]
-    measuring = Measuring(connection, cells)
+    measuring = Measuring(connection, cells, folder)
     # All at once, with what the search for harvests asks for later: it takes hardly longer than one of them.
     large = np.flatnonzero(of_units.n >= MIN_CAMPAIGN_EXCHANGES).astype(np.int32)
     wholes = [of_units.rows(large[at : at + 1]) for at in range(len(large))]

@@ -6,6 +6,8 @@ are sent once only, and of those a number a cell is enough; what is left is far 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.replays import find_replays
+from stillwatch.engine.rows import drop_rows, keep_rows
 from stillwatch.fingerprint.hashing import hash_text
 
 DAY_US = 86_400_000_000
@@ -35,8 +38,11 @@ SAMPLE = 128
 
 BUCKETS = 1 << 20
 
+LONG = frozenset({"again", "bins", "follow_ups"})
+"""Counts that may be as long as the traffic."""
 
-def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
+
+def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells, folder: Path | None = None) -> None:
     """Make the tables that measures are counted from, by the cells of the table `keyed`. The connection holds
     `exchanges` besides.
 
@@ -47,6 +53,8 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     finish reason that were sent once.  follow_ups: cell, conversation, prompt_hash, and head_hash and tail_hash of what
     is longer than both.  moved: cell, release, before, during, moved.  firsts: cell, position, bucket, of the first
     messages that `focus` may look at.  replayed: see `replays`.
+
+    What may have a row an exchange goes to `folder`, or stays in memory where that is None.
     """
     unit = cells.unit.astype(np.int64)
     numbers = {"cell": np.arange(len(unit)).astype(np.int32), "key": cells.key_hash[cells.key], "unit": unit}
@@ -61,10 +69,10 @@ def count_traffic(connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
     )
     connection.execute(_RELEASED)
     connection.execute(_RHYTHM)
-    connection.execute(_SENT)
+    keep_rows(connection, "sent", _SENT, folder)
     for name, query in _COUNTS.items():
-        connection.execute(f"create or replace temp table {name} as {query}")
-    connection.execute("drop table sent")
+        keep_rows(connection, name, query, folder if name in LONG else None)
+    drop_rows(connection, "sent", folder)
     find_replays(connection)
 
 
@@ -111,7 +119,6 @@ def _spelt(words: tuple[str, ...]) -> list[int]:
 
 
 _SENT = f"""
-    create or replace temp table sent as
     with repeated as (
         select prompt_hash from exchanges where prompt_hash is not null group by prompt_hash having count(*) > 1
     )

@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import hypergeom
+from scipy.special import gammaln, logsumexp
 
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
@@ -28,6 +28,8 @@ from stillwatch.campaigns.streams import Stream
 from stillwatch.campaigns.verdicts import Thresholds, promising, strength
 from stillwatch.networks.search import Network
 from stillwatch.profiles.index import Ints
+
+Floats = npt.NDArray[np.float64]
 
 SAME_ACCOUNTS = 1.5
 CHANCE = 1e-6
@@ -115,8 +117,22 @@ def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
     there = members[(first[members] <= high) & (last[members] >= low)]
     mine, theirs = np.intersect1d(one.units, there), np.intersect1d(other.units, there)
     common, expected = len(np.intersect1d(mine, theirs)), len(mine) * len(theirs) / max(len(there), 1)
-    chance = hypergeom.sf(common - 1, len(there), len(mine), len(theirs))
+    chance = _by_chance(common, len(there), len(mine), len(theirs))
     return bool(common >= SAME_ACCOUNTS * expected and chance < CHANCE)
+
+
+def _by_chance(common: int, everybody: int, mine: int, theirs: int) -> float:
+    """Chance that so many or more are among both, if one of the two is drawn at random: a hypergeometric tail."""
+    k = np.arange(max(common, mine + theirs - everybody, 0), min(mine, theirs) + 1).astype(np.float64)
+    if len(k) == 0:
+        return 0.0
+
+    def ways(n: int, of: Floats) -> Floats:
+        out: Floats = gammaln(n + 1.0) - gammaln(of + 1.0) - gammaln(n - of + 1.0)
+        return out
+
+    logs = ways(mine, k) + ways(everybody - mine, theirs - k) - ways(everybody, np.array(float(theirs)))
+    return float(np.exp(min(logsumexp(logs), 0.0)))
 
 
 def _same_fleet(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.stats import chi2, spearmanr
+from scipy.special import chdtrc
 
 from stillwatch.campaigns.assess import (
     LIVES_ON,
@@ -310,7 +310,7 @@ def _weigh(mine: _Measured, null: _Measured) -> _Weighed:
         facts.append(rank_bits_of_all(raw[rows].sum(axis=0), total))
         nulls.append(rank_bits_of_all(total, total))
     both = np.stack(facts)
-    dependence = float(spearmanr(nulls[0], nulls[1]).statistic)
+    dependence = rank_correlation(nulls[0], nulls[1])
     bits = together_bits(both, max(dependence, 0.0) if np.isfinite(dependence) else 1.0)
     return _Weighed(bits, both, raw, np.stack(numbers), np.array(usual), names)
 
@@ -324,8 +324,19 @@ def together_bits(bits: Floats, correlation: float) -> Floats:
     statistic = 2.0 * np.log(2.0) * bits.sum(axis=0)
     covariance = 3.263 * correlation + 0.710 * correlation**2 + 0.027 * correlation**3
     variance = 8.0 + 2.0 * covariance
-    out: Floats = -chi2.logsf(statistic * 8.0 / variance, 32.0 / variance) / np.log(2.0)
+    chance = chdtrc(32.0 / variance, statistic * 8.0 / variance)
+    out: Floats = -np.log2(np.maximum(chance, np.finfo(float).tiny))
     return np.maximum(out, 0.0)
+
+
+def rank_correlation(one: Floats, other: Floats) -> float:
+    """Spearman's, equal numbers sharing their mean rank; NaN where all of one are equal. Shapes: (n,) both."""
+    ranks = []
+    for values in (one, other):
+        _, which, count = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(count) - (count - 1) / 2.0)[which])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _surprise(values: Floats, null: Floats) -> Floats:

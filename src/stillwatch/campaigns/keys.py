@@ -10,7 +10,6 @@ does. A kind is what a prompt asks for (`fingerprint.markers`), whether it begin
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillwatch.engine.rows import keep_rows
 from stillwatch.profiles.index import Ints
 
 PARAMETERS = """(coalesce(least(max_tokens, 10000000), -1) * 1000003
@@ -136,13 +136,6 @@ def key_exchanges(
             coalesce(e.reasoning_tokens, 0) > 0 or coalesce(len(e.reasoning_out), 0) > 0 as reasoned
         from {source} left join pooled p on p.network = i.network and p.kind = {told}
     """
-    if folder is None:
-        connection.execute(f"create or replace temp table keyed as {keyed}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        path = str(folder.absolute()).replace("'", "''")
-        connection.execute(f"copy ({keyed}) to '{path}' (format parquet, per_thread_output true)")
-        connection.execute(f"create or replace temp view keyed as select * from read_parquet('{path}/*.parquet')")
+    keep_rows(connection, "keyed", keyed, folder)
     connection.execute("drop table in_network; drop table moulds; drop table systems; drop table kinds")
     connection.execute("drop table pooled")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -92,14 +93,14 @@ class Measuring:
     """Measures groups of cells; a group that it was asked for before is not measured again.
 
     The traffic is counted when it is made: the connection holds `exchanges`, `keyed` and `registry`, and nobody else
-    changes what `counts.count_traffic` makes.
+    changes what `counts.count_traffic` makes, in `folder` or in memory.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, cells: Cells) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cells: Cells, folder: Path | None = None) -> None:
         self._connection, self._cells = connection, cells
         self._rows: dict[bytes, int] = {}
         self._measured: Measures | None = None
-        count_traffic(connection, cells)
+        count_traffic(connection, cells, folder)
         self._mean = everybodys_mean(connection)
 
     def measure(self, groups: Sequence[Ints]) -> Measures:

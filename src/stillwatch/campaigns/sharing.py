@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import gamma
+from scipy.special import gammaincc
 
 from stillwatch.campaigns.calibration import rank_bits
 from stillwatch.campaigns.finding import Evidence
@@ -131,7 +131,7 @@ def _tail_bits(value: float, null: Floats) -> float:
     mean = float(null.mean())
     if variance <= 0.0 or mean <= 0.0:
         return rank_bits(value, null)
-    tail = -float(gamma.logsf(value, mean**2 / variance, scale=variance / mean)) / np.log(2.0)
+    tail = -float(np.log2(max(gammaincc(mean**2 / variance, value * mean / variance), np.finfo(float).tiny)))
     return float(max(rank_bits(value, null), min(tail, np.log2(N_RANDOM + 1))))
 
 

@@ -166,11 +166,13 @@ def detect(
         with progress.step("networks"):
             networks = find_networks(links, rng)
         with progress.step("campaigns"):
-            key_exchanges(connection, [network.members for network in networks], work / "keyed")
+            key_exchanges(connection, [network.members for network in networks], work / "rows")
             cells = make_cells(connection)
             faces, places = read_faces(connection, index), read_places(connection, index)
             past = past_suspects(cells, rulings)
-            assessment = assess(connection, cells, links, networks, volume, faces, places, index.unit, rng, past)
+            assessment = assess(
+                connection, cells, links, networks, volume, faces, places, index.unit, rng, past, work / "rows"
+            )
             suspected = np.union1d(concealed_units(assessment.subjects), past).astype(np.int32)
             decoys = best_of_decoys(links, volume, rng, suspected)
             first, last = int(profiles.first_at.min()), int(profiles.last_at.max())
