@@ -5,7 +5,8 @@ everybody else does. Keys make one stream where they come from one queue: where 
 what counting explains, as no two customers do; where the same hands (accounts with their parameters) send both in the
 same weeks; where they follow one rhythm, so that a mould reworded for every account stays one stream; and where they
 keep clear of each other's accounts on one infrastructure, since a proxy mixes its customers and a driver deals out its
-work. Hands and rhythm join none whose times are plainly apart. Two operators in one network stay two.
+work. Hands and rhythm join none whose times are plainly apart, and none that the network mixes over all of its accounts
+where the others keep to some (`mixed.mixed_in`). Two operators in one network stay two.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scipy.sparse import csr_array
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.keys import UNPOURED, is_pooled
+from stillwatch.campaigns.mixed import mixed_in
 from stillwatch.campaigns.precedence import imitated
 from stillwatch.links.kinds import FAMILIES
 from stillwatch.networks.group import Scorer, by_family
@@ -170,7 +172,8 @@ def _split(
     parts = _together(_together(np.arange(len(telling)), group[telling]), _of_its_own(queue, telling, rates, rhythm))
     dealt = _dealt_out(cells, hands, scorer, telling, labels, len(members))
     parts = _together(parts, np.where(dealt != labels, dealt, -1))
-    labels = dealt
+    cover = mixed_in(cells, np.flatnonzero(inside), telling, dealt)
+    labels = np.where(cover, len(telling) + np.arange(len(telling)), dealt)
     out = []
     for label in np.unique(labels):
         keys = telling[labels == label]
