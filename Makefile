@@ -35,6 +35,10 @@ bench: $(BENCH)/.stamp ## its own speed on this machine, beside peers'
 bench-peers: setup ## published detectors beside ours on the same worlds; with STILLWATCH_CORPUS, on real prompts too
 	$(BIN)/python -m benchmarks.peers --pictures docs
 
+.PHONY: bars
+bars: setup ## every bar of detection beside what is reached; hours, and can be stopped and gone on with
+	$(BIN)/python -m benchmarks.bars $(BARS)
+
 setup: $(STAMP)-run
 setup-dev: $(STAMP)-dev
 

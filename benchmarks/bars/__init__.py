@@ -1,0 +1,1 @@
+"""The bars of detection, each measured on worlds of the range."""
