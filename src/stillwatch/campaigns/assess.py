@@ -68,6 +68,7 @@ class Assessed:
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
     one_of_many: whether it is a small part of a network that carries much besides, as each of many customers is.
+    asked_bits: of what it asks for, against single moulds of honest accounts.
     row: its row in the candidates' measures.
     """
 
@@ -83,6 +84,7 @@ class Assessed:
     n_exchanges: int
     row: int
     one_of_many: bool = False
+    asked_bits: float = 0.0
 
     @property
     def whole(self) -> bool:
@@ -184,6 +186,7 @@ class Bench:
                     n_exchanges=n_exchanges,
                     row=first + row,
                     one_of_many=stream is not None and place.one_of_many,
+                    asked_bits=made_by["customers"].bits(row),
                 )
             )
         return subjects, candidates

@@ -6,7 +6,10 @@ streams that share neither hands nor hours. Streams that do not seem honest, eac
 - where they run on the same accounts far oftener than chance would have it: a proxy mixes its customers over all of its
   accounts, so two customers have as many accounts in common as any two random sets of them; or
 - where the network carries hardly anything else: accounts that serve nobody besides are a driver's own fleet, no proxy.
-  To a fleet's effort belong also those streams that are too small to seem anything, if they keep to parts of it.
+  To a fleet's effort belong also those streams that are too small to seem anything, if they keep to parts of it; or
+- where hardly anything else goes through the network, and its streams ask for training data one like the other: of so
+  many customers of a proxy only some would, whatever one or two of them are after (`of_one_purpose`). So a campaign in
+  a dozen languages, each with a mould that is small by itself, is one.
 
 Two operators on one proxy stay two.
 """
@@ -18,14 +21,14 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaincc, gammaln, logsumexp
 
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.dealing import KEPT_TO
 from stillwatch.campaigns.measures import joined
 from stillwatch.campaigns.streams import Stream
-from stillwatch.campaigns.verdicts import Thresholds, promising, strength
+from stillwatch.campaigns.verdicts import Thresholds, acting_as_one, promising, strength
 from stillwatch.networks.search import Network
 from stillwatch.profiles.index import Ints
 
@@ -42,6 +45,17 @@ FLEET_SHARE = 0.7
 SAME_FLEET = 0.8
 """Of the accounts of a fleet's smaller stream at least this share is in the larger."""
 
+MIN_PURPOSE_EXCHANGES = 50
+"""Exchanges of a stream that is asked what it is after."""
+
+OPERATORS = 2
+"""Streams that are left out of account, those that say most: an operator beside customers is no purpose of them all."""
+
+PURPOSE_BITS = 8.0
+MOSTLY_BITS = 2.0
+"""Streams have one purpose where their bits together are so many, and the usual stream asks for what one customer in
+four asks for at most."""
+
 
 def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     """The assessment with the streams of each effort joined, where the whole is as strong as its strongest part.
@@ -54,6 +68,8 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
         if worth:
             found.setdefault(assessment.subjects[at].network_number, []).append(at)
     groups = [group for mine in found.values() for group in _efforts(assessment, mine)]
+    done = {_number(assessment, group) for group in groups}
+    groups += [group for group in _of_one_purpose(assessment, limits) if _number(assessment, group) not in done]
     plan: list[tuple[int, Network, Stream | None]] = []
     for group in groups:
         first = assessment.subjects[group[0]]
@@ -88,6 +104,48 @@ def _efforts(assessment: Assessment, found: Sequence[int]) -> list[list[int]]:
     groups = [[at for at in found if label[at] == number] for number in dict.fromkeys(label.values())]
     groups = [_with_the_rest(assessment, group) if fleet else group for group in groups]
     return [group for group in groups if len(group) > 1]
+
+
+def _number(assessment: Assessment, group: Sequence[int]) -> int:
+    return assessment.subjects[group[0]].network_number
+
+
+def _of_one_purpose(assessment: Assessment, limits: Thresholds) -> list[list[int]]:
+    """The streams of each network that acts as one and whose streams have one purpose, where no two are joined yet."""
+    subjects = assessment.subjects
+    out = []
+    for network, acts in zip(subjects, acting_as_one(subjects, limits), strict=True):
+        if not acts or not network.whole:
+            continue
+        mine = [
+            at
+            for at, one in enumerate(subjects)
+            if one.network_number == network.network_number
+            and not one.whole
+            and one.n_exchanges >= MIN_PURPOSE_EXCHANGES
+        ]
+        share = sum(subjects[at].n_exchanges for at in mine) / max(network.n_exchanges, 1)
+        if share >= FLEET_SHARE and of_one_purpose([subjects[at].asked_bits for at in mine]):
+            out.append([at for at in mine if subjects[at].asked_bits > 1.0])
+    return out
+
+
+def of_one_purpose(bits: Sequence[float]) -> bool:
+    """Whether streams ask for training data too often to be as many customers.
+
+    bits: of each, a rank among honest moulds; those of independent customers are exponential. The strongest are left
+    out; the sum of the others is then one of exponentials that weigh less and less (Renyi), as good as gamma
+    distributed with its mean and variance.
+    Sources: Fisher, Statistical Methods for Research Workers, 21.1 (combination of independent tests); David and
+    Nagaraja, Order Statistics, 2.5; Satterthwaite, Biometrics Bulletin 1946.
+    """
+    rest = np.sort(bits)[:-OPERATORS]
+    if len(rest) < OPERATORS or float(np.median(rest)) < MOSTLY_BITS:
+        return False
+    weights = np.arange(len(rest), 0, -1) / np.arange(len(bits), OPERATORS, -1)
+    mean, variance = float(weights.sum()), float((weights**2).sum())
+    chance = float(gammaincc(mean**2 / variance, np.log(2.0) * float(rest.sum()) * mean / variance))
+    return bool(-np.log2(max(chance, np.finfo(float).tiny)) >= PURPOSE_BITS)
 
 
 def _with_the_rest(assessment: Assessment, group: list[int]) -> list[int]:

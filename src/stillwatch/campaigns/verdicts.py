@@ -125,15 +125,15 @@ def _least_bits(n_honest: float, allowed: float) -> float:
     return max(LEAST_BITS, float(np.log2(max(n_honest, 1.0) / allowed)))
 
 
+def acting_as_one(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
+    """Which subjects are of accounts that act as one and present themselves as strangers."""
+    return [s.network.total_bits > limits.decoy and _acts_as_one(s, limits.coordination) for s in subjects]
+
+
 def promising(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
     """Which streams of accounts that act as one are worth joining with others: those that do not seem honest."""
-    return [
-        not s.whole
-        and s.network.total_bits > limits.decoy
-        and _acts_as_one(s, limits.coordination)
-        and strength(s) >= HONEST_BITS
-        for s in subjects
-    ]
+    acts = acting_as_one(subjects, limits)
+    return [act and not s.whole and strength(s) >= HONEST_BITS for s, act in zip(subjects, acts, strict=True)]
 
 
 def openly_one(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
