@@ -30,6 +30,7 @@ from stillwatch.scan.gathering import Gathering
 from stillwatch.scan.options import ScanOptions
 from stillwatch.sources.address_database import open_addresses
 from stillwatch.sources.guess import is_canonical
+from stillwatch.sources.lake_files import Projection
 from stillwatch.sources.places import Place, expand
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import LINE_BITS, Rows, chosen_format, nothing_readable, read_places, say_left_out
@@ -140,7 +141,8 @@ def _starts(place: Place) -> list[int]:
         if opened.file is None:
             return []
         parquet = pq.ParquetFile(opened.file)
-        if not is_canonical(parquet.schema_arrow.names) or "messages" in parquet.schema_arrow.names:
+        columns = Projection(place.lake, parquet.schema_arrow, place.name).columns
+        if not is_canonical(columns) or "messages" in columns:
             return []
         starts, row, held = [1], 1, 0
         for group in range(parquet.metadata.num_row_groups):

@@ -24,6 +24,10 @@ def input_signature(logs: Sequence[str], options: ScanOptions) -> str | None:
     if options.accounts is not None and "://" in options.accounts:
         return None
     files = [str(path) for path in (read.mapping, options.accounts, registry_beside(logs)) if path is not None]
+    if options.accounts is not None and Path(options.accounts).is_dir():
+        for place in expand([options.accounts], lambda _: None):
+            facts.append((place.name, place.version))
+            files.append(place.path)
     for place in expand(logs, lambda _: None):
         # Quarantine names a place as the user did, and a registry is left aside only where nobody named it.
         facts.append((place.name, place.from_folder, place.version))

@@ -15,6 +15,7 @@ from stillwatch.errors import InputError, MissingColumn, MissingSource
 from stillwatch.sources.columns import Faults, adapt, from_rows
 from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.documents import Piece, decode, element_pieces, layout, line_blocks, line_pieces
+from stillwatch.sources.lake_files import Projection
 from stillwatch.sources.places import Place, expand, registry_beside
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.streams import Opened, open_place, why_not
@@ -198,11 +199,14 @@ def _tables(place: Place, opened: Opened, quarantine: Quarantine) -> Iterator[tu
     if opened.file is not None:
         row = 1
         parquet = pq.ParquetFile(opened.file, arrow_extensions_enabled=True)
-        _require_account(place, parquet.schema_arrow.names)
-        wanted = [name for name in parquet.schema_arrow.names if name in schema.ACCOUNT.names]
-        for batch in parquet.iter_batches(columns=wanted):
-            yield list(range(row, row + batch.num_rows)), *adapt(batch, schema.ACCOUNT)
-            row += batch.num_rows
+        projection = Projection(place.lake, parquet.schema_arrow, place.name)
+        _require_account(place, projection.columns)
+        wanted = [name for name in projection.columns if name in schema.ACCOUNT.names]
+        for stored in parquet.iter_batches(columns=projection.stored(wanted)):
+            rows_read = np.arange(row, row + stored.num_rows, dtype=np.int64)
+            batch, kept = projection.project(stored, rows_read, wanted)
+            yield kept.tolist(), *adapt(batch, schema.ACCOUNT)
+            row += stored.num_rows
         return
     stream = opened.stream
     if stream is None:

@@ -8,14 +8,27 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from stillwatch.errors import InputError, MissingSource
+from stillwatch.errors import InputError, MissingSource, NoExchange
+from stillwatch.sources.lakes import (
+    METADATA,
+    LakeTable,
+    list_files,
+    local_table_above,
+    local_table_at,
+    table_above,
+    table_at,
+    tables_among,
+)
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, S3FileSystem
+
+    from stillwatch.sources.lake_files import LakeFile
 
 LOG_SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".parquet", ".pq", ".csv", ".txt")
 STDIN = ("-", "/dev/stdin")
@@ -36,6 +49,7 @@ class Place:
 
     from_folder: nobody named this file by itself, so a registry among the logs is left aside, and is no error.
     version: what changes when an object in object storage does; empty where that is not known from its listing.
+    lake: what a table says of it whose file it is; None where it is a file by itself.
     """
 
     name: str
@@ -43,6 +57,7 @@ class Place:
     path: str
     from_folder: bool = False
     version: str = field(default="", compare=False)
+    lake: LakeFile | None = field(default=None, compare=False)
 
 
 def expand(logs: Sequence[str], say: Callable[[str], None]) -> list[Place]:
@@ -171,7 +186,7 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
         if path.is_dir():
             return _folder(path, log, say)
         if path.exists() or path.is_symlink():
-            return [Place(log, "file", str(path))]
+            return _files([str(path)], log, say, from_folder=False)
     except OSError as error:
         raise MissingSource(
             f"cannot be opened: {error.strerror}", source=log, hint="check the path, and who may read it"
@@ -182,19 +197,89 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
         if not found:
             raise MissingSource("no file matches", source=log, hint="check the pattern, and quote it for the shell")
         places: list[Place] = []
+        names: list[str] = []
         for name in found:
             if os.path.isdir(name):  # noqa: PTH112  a folder where nobody may look is none
                 if "**" not in log:
                     places += _folder(Path(name), name, say)
             elif not (Path(name).name.startswith(".") or Path(name).name in _OWN_FILES):
-                places.append(Place(name, "file", name, from_folder=True))
+                names.append(name)
+        places += _files(names, log, say, from_folder=True)
         if not places:
             raise InputError("only folders without logs match", source=log)
         return places
     raise MissingSource("is not there", source=log, hint="check the path; a folder, a glob and - work too")
 
 
+def _files(names: Sequence[str], shown: str, say: Callable[[str], None], *, from_folder: bool) -> list[Place]:
+    """Files that were named one by one or by a pattern: in a table's folder, those that are in the table."""
+    places: list[Place] = []
+    above: dict[str, LakeTable | None] = {}
+    inside: dict[LakeTable, list[str]] = {}
+    for name in names:
+        path = os.path.abspath(name)  # noqa: PTH100  links are not followed: a table names its files as they are
+        # One that is named by itself is its table as of then.
+        folder = path if path.endswith(METADATA) and not from_folder else path.rpartition("/")[0]
+        if folder not in above:
+            above[folder] = local_table_above(folder, name)
+        table = above[folder]
+        if table is None:
+            places.append(Place(name, "file", name, from_folder=from_folder))
+        else:
+            inside.setdefault(table, []).append(path)
+    for table, paths in inside.items():
+        whole = table.metadata in paths
+        places += _of_table(table, None if whole else frozenset(paths).__contains__, shown, say)
+    return places
+
+
+def _of_table(
+    table: LakeTable,
+    named: Callable[[str], bool] | None,
+    shown: str,
+    say: Callable[[str], None],
+    *,
+    among_others: bool = False,
+) -> list[Place]:
+    """The files that are in a table today, of those that are named; all where None.
+
+    among_others: the table lies in what was named, so that one without rows is no error.
+    """
+    listed, state = list_files(table)
+    found = [one for one in listed if named is None or named(one.path)]
+    if not found and among_others:
+        say(f"{table.shown}: the {table.product} table, {state}, has no files there")
+        return []
+    if not listed:
+        raise NoExchange(f"a table without rows ({state})", source=table.shown, hint="check what writes it")
+    if not found:
+        what = f"no file that is in this table today ({table.product}, {state})"
+        raise MissingSource(what, source=shown, hint=f"name the table: {table.shown}")
+    of = "" if len(found) == len(listed) else f" of {len(listed):,}"
+    say(f"{table.shown}: the {table.product} table, {state}: {len(found):,}{of} files")
+    places = []
+    for one in found:
+        inside = one.path.removeprefix(f"{table.root}/") if one.kind == table.kind else one.path
+        name = f"{table.shown.rstrip('/')}/{inside}" if inside != one.path else one.path
+        name = f"s3://{one.path}" if one.kind == "s3" else name
+        version = f"{one.n_bytes} bytes, {one.lake.digest()}"
+        places.append(Place(name, one.kind, one.path, from_folder=True, version=version, lake=one.lake))
+    return places
+
+
+def _begins(start: str, path: str) -> bool:
+    return path.startswith(start)
+
+
+def _matches(pattern: str, path: str) -> bool:
+    return fnmatch.fnmatchcase(path, pattern)
+
+
 def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
+    top = os.path.abspath(root)  # noqa: PTH100
+    table = local_table_above(top, str(root))
+    if table is not None:
+        return _of_table(table, None if top == table.root else partial(_begins, f"{top}/"), shown, say)
     places: list[Place] = []
     skipped: list[str] = []
     errors: list[OSError] = []
@@ -207,14 +292,13 @@ def _folder(root: Path, shown: str, say: Callable[[str], None]) -> list[Place]:
             folders[:] = []
             continue
         seen.add(real)
-        if "_delta_log" in folders or any(name.endswith(".metadata.json") for name in files):
-            # Its files are not all part of it: some were deleted, and lie there still.
-            what = "a Delta" if "_delta_log" in folders else "an Iceberg"
-            raise InputError(
-                f"is {what} table, which is not read by its files",
-                source=str(here),
-                hint="write it as Parquet first, by delta-spark or iceberg-spark-runtime: only they know what is in it",
-            )
+        if {"_delta_log", "metadata", ".hoodie"} & set(folders):
+            table = local_table_at(str(here))
+            if table is not None:
+                # Its files are not all part of it: some were deleted, and lie there still.
+                places += _of_table(table, None, str(here), say, among_others=True)
+                folders[:] = []
+                continue
         is_world = "world.json" in files
         if "scan.json" in files or "stillwatch-store.json" in files:
             say(f"{here}: a scan's output, left aside" if "scan.json" in files else f"{here}: a store, left aside")
@@ -272,8 +356,17 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
         fixed = "/".join(parts[:n_fixed])
         if not fixed:
             raise InputError("a bucket's name cannot hold a pattern", source=url)
+    pattern = bucket_and_key if fixed != bucket_and_key else ""
     try:
         store = s3_filesystem()
+        table = table_above("s3", fixed, lambda folder: f"s3://{folder}", store)
+        if table is not None:
+            if pattern:
+                named: Callable[[str], bool] | None = partial(_matches, pattern)
+            else:
+                # A prefix may end in the middle of a name.
+                named = None if fixed in (table.root, table.metadata) else partial(_begins, fixed)
+            return _of_table(table, named, url, say)
         info = store.get_file_info(fixed)
         if fixed == bucket_and_key and info.type == FileType.File and not url.endswith("/"):
             return [Place(url, "s3", bucket_and_key, version=_version(info))]
@@ -296,24 +389,37 @@ def _expand_s3(url: str, say: Callable[[str], None]) -> list[Place]:
     for folder in sorted(scans):
         say(f"s3://{folder}: a scan's output, left aside")
     versions: dict[str, str] = {}
+    tables = tables_among(item.path for item in found)
+    places: list[Place] = []
+    try:
+        for folder in tables:
+            table = table_at("s3", folder, f"s3://{folder}", store)
+            if table is not None:
+                whole = not pattern or _matches(pattern, folder)
+                places += _of_table(table, None if whole else partial(_matches, pattern), url, say, among_others=True)
+    except OSError as error:
+        raise MissingSource(f"object storage does not answer as wanted: {_first_line(error)}", source=url) from None
     for item in found:
         inner = item.path[len(fixed) :].split("/")
         hidden = "truth" in inner or any(part.startswith(".") for part in inner)
         own = item.base_name in _OWN_FILES or (
             item.base_name == "accounts.parquet" and item.path.rpartition("/")[0] in worlds
         )
-        if item.type != FileType.File or hidden or own or item.path.startswith(tuple(scans)):
+        if (
+            item.type != FileType.File
+            or hidden
+            or own
+            or item.path.startswith((*scans, *(f"{one}/" for one in tables)))
+        ):
             continue
-        if fixed != bucket_and_key and not fnmatch.fnmatchcase(item.path, bucket_and_key):
+        if pattern and not _matches(pattern, item.path):
             continue
         if is_log_name(item.base_name):
             versions[item.path] = _version(item)
-    if not versions:
+    places += [Place(f"s3://{path}", "s3", path, from_folder=True, version=one) for path, one in versions.items()]
+    if not places:
         raise MissingSource("no logs there", source=url, hint="check bucket and prefix")
-    return [
-        Place(f"s3://{path}", "s3", path, from_folder=True, version=version)
-        for path, version in sorted(versions.items())
-    ]
+    return sorted(places, key=lambda place: place.path)
 
 
 def _version(info: FileInfo) -> str:

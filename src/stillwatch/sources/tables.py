@@ -18,6 +18,7 @@ from stillwatch.errors import InputError, MissingSource
 from stillwatch.sources.columns import adapt, without_extension
 from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.guess import DOCUMENTS, is_canonical, is_registry
+from stillwatch.sources.lake_files import Projection
 from stillwatch.sources.quarantine import RAW_BYTES
 from stillwatch.sources.records import Part, Reader, read_documents
 from stillwatch.sources.registry import formats
@@ -47,20 +48,28 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
             # So that UUIDs are known as such, whoever wrote them.
             arrow_extensions_enabled=True,
         )
-        columns = parquet.schema_arrow.names
+        stored = parquet.schema_arrow
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         reader.quarantine.add(name, 0, "is cut off or damaged Parquet: copy it again from where it came")
         return
-    if _has_twice(reader, columns):
+    if _has_twice(reader, stored.names):
         return
     if parquet.metadata.num_rows == 0:
-        reader.quarantine.add(name, 0, "is empty: a table without rows")
+        if reader.place.lake is None:
+            reader.quarantine.add(name, 0, "is empty: a table without rows")
         return
+    projection = Projection(reader.place.lake, stored, name)
 
     n_rows, begin = _rows_at_once(parquet.metadata, reader.batch_rows), 1 if reader.begin is None else reader.begin.line
     damage = (pa.ArrowException, OSError, UnicodeDecodeError)
 
     def batches(wanted: list[str] | None) -> Batches:
+        for batch, rows, point in of_file(projection.stored(wanted)):
+            batch, rows = projection.project(batch, rows, wanted)
+            if batch.num_rows:
+                yield batch, rows, point
+
+    def of_file(wanted: list[str] | None) -> Batches:
         for groups, row in _stretches(parquet.metadata, n_rows, begin, reader.end):
             together = None
             if len(groups) > 1:
@@ -86,9 +95,10 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
         except damage:
             # A group that is damaged says nothing of the next one; one of too many rows is damaged in their number.
             for lost in range(row, end if end - row <= LOST_ROWS else row + 1):
-                reader.quarantine.add(name, lost, "stands in a damaged part of the file: copy the file again")
+                if not projection.is_deleted(lost):
+                    reader.quarantine.add(name, lost, "stands in a damaged part of the file: copy the file again")
 
-    yield from _read_table(reader, columns, batches)
+    yield from _read_table(reader, projection.columns, batches)
 
 
 def read_csv(reader: Reader, stream: Stream) -> Iterator[Part]:
