@@ -13,9 +13,10 @@ import socket
 import subprocess
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from spark_cluster import SparkCluster, lacking
@@ -71,6 +72,16 @@ def postgres_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def lake() -> None:
+    """The libraries for tables of lakes."""
+    try:
+        import deltalake  # noqa: F401
+        import pyiceberg.catalog.sql  # noqa: F401
+    except ImportError:
+        missing("deltalake or pyiceberg", "make test sets them up; for reading alone: pip install 'stillwatch[lake]'")
+
+
+@pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """The address of an object store that speaks S3, on this machine."""
     try:
@@ -90,6 +101,26 @@ def s3_address() -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
+    """A fresh bucket's name, and a function that puts an object into it."""
+    import boto3
+
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", s3_address),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
+    name = f"logs-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    yield name, lambda key, body: client.put_object(Bucket=name, Key=key, Body=body)
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,26 +21,6 @@ from stillwatch.sources.reading import ReadOptions, read_logs
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
-    """A fresh bucket's name, and a function that puts an object into it."""
-    import boto3
-
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ENDPOINT_URL", s3_address),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ):
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
-    name = f"logs-{uuid.uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
-    yield name, lambda key, body: client.put_object(Bucket=name, Key=key, Body=body)
-    client.close()
 
 
 def exchanges(prefix: str, n: int) -> list[dict[str, Any]]:
