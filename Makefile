@@ -70,6 +70,7 @@ $(BENCH)/.stamp: locks/bench.txt locks/bench-build.txt pyproject.toml | $(BIN)/p
 
 debian: ## what some tests need from Debian; where it cannot be had they are skipped, and say so
 	@sh tools/debian.sh postgresql chromium default-jre-headless || true
+	@sh tools/debian.sh clickhouse-server || true
 
 spark: setup-dev ## the cluster engine for its tests; where it cannot be had they are skipped, and say so
 	@$(MAKE) --no-print-directory $(STAMP)-spark || echo "Spark could not be installed: its tests are skipped" >&2

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +74,58 @@ def postgres_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def clickhouse_address() -> Iterator[str]:
+    """The address of a ClickHouse server of this session's own, by its HTTP interface; users `default` and `reader`."""
+    program = shutil.which("clickhouse-server", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if program is None:
+        offered = shutil.which("apt-cache") is None or subprocess.run(
+            ["apt-cache", "show", "clickhouse-server"], capture_output=True, text=True
+        )
+        if offered is True or not offered.stdout:
+            # Not every Debian has it, and there is nowhere else to get it.
+            pytest.skip("ClickHouse is not installed, and not to be had from this system's packages")
+        missing("ClickHouse", "apt-get install clickhouse-server")
+    home = Path(tempfile.mkdtemp(prefix="sw-ch-"))
+    ports = [_free_port(), _free_port()]
+    profile = "<profiles><default/><reading><readonly>1</readonly></reading></profiles><quotas><default/></quotas>"
+    networks = "<networks><ip>127.0.0.1</ip></networks><quota>default</quota>"
+    (home / "users.xml").write_text(
+        f"<yandex>{profile}<users><default><password/>{networks}<profile>default</profile></default>"
+        f"<reader><password>s3cret</password>{networks}<profile>reading</profile></reader></users></yandex>"
+    )
+    (home / "config.xml").write_text(
+        f"<yandex><logger><level>warning</level><console>1</console></logger><listen_host>127.0.0.1</listen_host>"
+        f"<http_port>{ports[0]}</http_port><tcp_port>{ports[1]}</tcp_port><path>{home}/data/</path>"
+        f"<tmp_path>{home}/tmp/</tmp_path><users_config>{home}/users.xml</users_config><mark_cache_size>5368709"
+        f"</mark_cache_size><default_profile>default</default_profile><timezone>Asia/Tokyo</timezone></yandex>"
+    )
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen([program, f"--config-file={home}/config.xml"], stdout=log, stderr=log, cwd=home)
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/ping", timeout=5).close()
+                break
+            except OSError:
+                if server.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"ClickHouse did not start:\n{(home / 'log').read_text()[-2000:]}") from None
+                time.sleep(0.1)
+        yield f"127.0.0.1:{ports[0]}"
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
 def lake() -> None:
     """The libraries for tables of lakes."""
     try:
@@ -89,9 +143,7 @@ def s3_address() -> Iterator[str]:
         from werkzeug.serving import make_server
     except ImportError:
         missing("moto", "make test sets it up")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     server = make_server("127.0.0.1", port, DomainDispatcherApplication(create_backend_app), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

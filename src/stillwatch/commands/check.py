@@ -37,7 +37,7 @@ def check(
     Parameters
     ----------
     logs
-        Files, globs, folders (also of Delta and Iceberg tables), `-`, s3:// or postgresql:// addresses.
+        Files, globs, folders (also of Delta and Iceberg tables), `-`, s3://, postgresql:// or clickhouse:// addresses.
     format
         The logs' format; guessed where it is not given.
     accounts

@@ -50,7 +50,7 @@ def scan(
     Parameters
     ----------
     logs
-        Files, globs, folders (also of Delta and Iceberg tables), `-`, s3:// or postgresql:// addresses.
+        Files, globs, folders (also of Delta and Iceberg tables), `-`, s3://, postgresql:// or clickhouse:// addresses.
     out
         Folder for the findings and report.html; a finished scan in it is replaced in one step.
     format

@@ -45,7 +45,7 @@ _LARGE_BODIES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One thing to read. name: as the user named it; kind: file, stdin, s3 or postgres.
+    """One thing to read. name: as the user named it; kind: file, stdin, s3, postgres or clickhouse.
 
     from_folder: nobody named this file by itself, so a registry among the logs is left aside, and is no error.
     version: what changes when an object in object storage does; empty where that is not known from its listing.
@@ -177,10 +177,11 @@ def _expand_one(log: str, say: Callable[[str], None]) -> list[Place]:
         return _expand_s3(log.replace("s3a://", "s3://", 1), say)
     if log.startswith(("postgresql://", "postgres://")):
         return [Place(without_password(log), "postgres", log)]
+    if log.startswith("clickhouse://"):
+        return [Place(without_password(log), "clickhouse", log)]
     if "://" in log and not log.startswith("file://"):
-        raise InputError(
-            "this kind of address is not read", source=log, hint="files, folders, -, s3:// and postgresql:// are"
-        )
+        known = "files, folders, -, s3://, postgresql:// and clickhouse:// are"
+        raise InputError("this kind of address is not read", source=log, hint=known)
     path = Path(log.removeprefix("file://"))
     try:
         if path.is_dir():

@@ -19,6 +19,7 @@ from stillwatch import schema
 from stillwatch.errors import InputError, MissingColumn, MissingSource, NoExchange
 from stillwatch.sources.accounts import Registry, fill_from_registry
 from stillwatch.sources.address_database import AddressDatabase
+from stillwatch.sources.clickhouse import read_clickhouse
 from stillwatch.sources.event_files import EventFiles, read_event_files
 from stillwatch.sources.guess import format_named
 from stillwatch.sources.joining import Join
@@ -225,8 +226,8 @@ def _read_place(
     reader = Reader(
         place, fmt, options.key, quarantine, say, settle, joins, begin=begin, end=end, batch_rows=options.batch_rows
     )
-    if place.kind == "postgres":
-        parts: Iterable[Part] = read_postgres(reader)
+    if place.kind in ("postgres", "clickhouse"):
+        parts: Iterable[Part] = read_postgres(reader) if place.kind == "postgres" else read_clickhouse(reader)
         yield from ((number, part) for part in parts)
         reader.finish()
         return
