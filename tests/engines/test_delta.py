@@ -94,7 +94,7 @@ def test_rows_of_a_product_are_read_from_a_table(write: Any, tmp_path: Path) -> 
             "user": ["u1", "u2"],
             "model": ["gpt"] * 2,
             "spend": [0.1, 0.2],
-            "messages": ['[{"role": "user", "content": "hello"}]'] * 2,
+            "messages": [[{"role": "user", "content": "hello"}]] * 2,
             "metadata": pa.array([{"user_api_key_team_id": "t"}] * 2),
             "day": pa.array([date(2026, 3, 1), date(2026, 3, 2)]),
         }

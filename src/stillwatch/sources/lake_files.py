@@ -13,6 +13,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
 
@@ -125,10 +126,13 @@ class Projection:
         """A column with the names that its fields have today, without those that were dropped."""
         if _alike(stored.type, column):
             return array
+        if pa.types.is_list(stored.type) or pa.types.is_large_list(stored.type):
+            values = self._as_today(array.flatten(), stored.type.value_field, column.parts[0])
+            return _listed(array, values)
         if not pa.types.is_struct(stored.type):
             table = "" if self._lake is None else self._lake.table
             raise InputError(
-                f"fields within the lists of column {column.name} were renamed or dropped after a file was written",
+                f"fields within column {column.name} were renamed or dropped in a map after a file was written",
                 source=f"{table}: {self._source}",
                 hint="write its files again (Iceberg: rewrite_data_files; Delta: REORG TABLE ... APPLY (PURGE))",
             )
@@ -143,6 +147,15 @@ class Projection:
         if not names:
             return pa.nulls(len(array))
         return pa.StructArray.from_arrays(arrays, names=names, mask=array.is_null())
+
+
+def _listed(array: pa.Array, values: pa.Array) -> pa.Array:
+    """Other values in the lists that an array has, nulls where it has nulls."""
+    ends = np.cumsum(pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
+    missing = np.append(array.is_null().to_numpy(zero_copy_only=False), False)
+    if pa.types.is_large_list(array.type):
+        return pa.LargeListArray.from_arrays(pa.array(np.append(0, ends), pa.int64(), mask=missing), values)
+    return pa.ListArray.from_arrays(pa.array(np.append(0, ends), pa.int32(), mask=missing), values)
 
 
 def _alike(kind: pa.DataType, column: LakeColumn) -> bool:

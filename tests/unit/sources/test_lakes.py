@@ -63,18 +63,34 @@ def test_fields_within_a_struct_are_called_as_today() -> None:
     assert rows.tolist() == [1, 2]
 
 
-def test_fields_renamed_within_a_list_are_refused() -> None:
-    """Lists are not made anew, so the error names the column and the mend; one that only lacks a field is read."""
-    inner = pa.struct([numbered(pa.field("was", pa.string()), 3)])
+def test_fields_within_a_list_are_called_as_today() -> None:
+    """Empty lists stay empty and missing ones missing, also in the middle of an array."""
+    inner = pa.struct([numbered(pa.field("was", pa.string()), 3), numbered(pa.field("gone", pa.string()), 5)])
     stored = pa.schema([numbered(pa.field("l", pa.list_(numbered(pa.field("element", inner), 2))), 1)])
-    batch = pa.RecordBatch.from_arrays([pa.array([[{"was": "a"}]], stored.field(0).type)], schema=stored)
+    one = {"was": "a", "gone": "x"}
+    lists = pa.array([[one], None, [], [one, None, {"was": "b", "gone": "y"}], [one]], stored.field(0).type)
+    element = column("element", 2, column("now", 3), column("later", 4))
+    projection = Projection(LakeFile("t", (column("l", 1, element),)), stored, "f")
+    for begin in (0, 1):
+        batch = pa.RecordBatch.from_arrays([lists.slice(begin, 4)], schema=stored)
+        out, _ = projection.project(batch, np.arange(1, 5), None)
+        told = [[{"now": "a"}], None, [], [{"now": "a"}, None, {"now": "b"}], [{"now": "a"}]]
+        assert out["l"].to_pylist() == told[begin : begin + 4]
+
+
+def test_fields_renamed_within_a_map_are_refused() -> None:
+    """Maps are not made anew, so the error names the column and the mend; one that only lacks a field is read."""
+    inner = pa.struct([numbered(pa.field("was", pa.string()), 4)])
+    kind = pa.map_(numbered(pa.field("key", pa.string(), nullable=False), 2), numbered(pa.field("value", inner), 3))
+    stored = pa.schema([numbered(pa.field("m", kind), 1)])
+    batch = pa.RecordBatch.from_arrays([pa.array([[("k", {"was": "a"})]], kind)], schema=stored)
     for name, known in (("was", True), ("now", False)):
-        element = column("element", 2, column(name, 3), column("later", 4))
-        projection = Projection(LakeFile("t", (column("l", 1, element),)), stored, "f")
+        value = column("value", 3, column(name, 4), column("later", 5))
+        projection = Projection(LakeFile("t", (column("m", 1, column("key", 2), value),)), stored, "f")
         if known:
-            assert projection.project(batch, np.array([1]), None)[0].to_pylist() == [{"l": [{"was": "a"}]}]
+            assert projection.project(batch, np.array([1]), None)[0].to_pylist() == [{"m": [("k", {"was": "a"})]}]
         else:
-            with pytest.raises(InputError, match=r"t: f: fields within the lists of column l[\s\S]*REORG TABLE"):
+            with pytest.raises(InputError, match=r"t: f: fields within column m[\s\S]*REORG TABLE"):
                 projection.project(batch, np.array([1]), None)
 
 
