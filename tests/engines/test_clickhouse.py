@@ -13,6 +13,7 @@ import pytest
 from lake_tables import ids, read
 
 from stillwatch.errors import InputError, MissingSource
+from stillwatch.sources.time_range import TimeRange
 
 COLUMNS = "exchange_id String, requested_at DateTime, account_id String, model String"
 
@@ -55,6 +56,17 @@ def test_rows_of_a_table_become_exchanges(server: str) -> None:
     ]
     # The password is not told, nor are columns that were not asked for.
     assert said and all("s3cret" not in one and "left out" not in one for one in said)
+
+
+def test_a_time_range_is_asked_of_the_server(server: str) -> None:
+    """To the second by the server, exactly by the reader; rows outside are not sent, so that they cannot be wrong."""
+    rows = "VALUES ('no id', '1990-01-01 00:00:00', '', ''), ('x1', '2026-03-01 21:00:00', 'a', 'm'), "
+    log = make(server, "t", COLUMNS, rows + "('x2', '2026-03-01 21:00:01', 'a', 'm')")
+    first = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for until, expected in ((first.replace(second=1), ["x1"]), (first.replace(second=1, microsecond=5), ["x1", "x2"])):
+        exchanges, _, quarantine = read(log, times=TimeRange(first, until))
+        assert [one["exchange_id"] for one in exchanges] == expected
+        assert quarantine.n == 0
 
 
 def test_a_table_of_a_product_is_read(server: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from lake_tables import catalog, delete_by_vector
@@ -168,6 +169,21 @@ def test_a_table_of_a_lake_gives_the_findings_of_plain_parquet(
     found = _scan(tmp_path / "reference", [named], "--threads", "1") / "findings.json"
     assert json.loads(found.read_text())["findings"]
     assert (engine([table]) / "findings.json").read_bytes() == found.read_bytes()
+
+
+def test_a_time_range_is_the_same(engine: Scan, tmp_path: Path) -> None:
+    """A part of the time gives what logs of that part alone give, on both engines."""
+    (named,) = _tables(tmp_path / "logs")
+    (tmp_path / "part").mkdir()
+    begin, end = "2026-03-04T12:00:00+00:00", "2026-03-12T00:00:00+00:00"
+    for path in sorted(Path(named).glob("*.parquet")):
+        rows = pq.read_table(path)
+        bounds = [pc.greater_equal(rows["requested_at"], pa.scalar(datetime.fromisoformat(begin)))]
+        bounds.append(pc.less(rows["requested_at"], pa.scalar(datetime.fromisoformat(end))))
+        pq.write_table(rows.filter(pc.and_(*bounds)), tmp_path / "part" / path.name)
+    found = _scan(tmp_path / "reference", [str(tmp_path / "part")], "--threads", "1") / "findings.json"
+    out = engine([named], "--since", begin, "--until", end)
+    assert (out / "findings.json").read_bytes() == found.read_bytes()
 
 
 def test_pseudonyms_and_the_registry_are_the_same(engine: Scan, tmp_path: Path) -> None:

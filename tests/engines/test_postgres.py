@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from stillwatch.errors import MissingSource
 from stillwatch.sources.litellm_spend import LITELLM_SPEND
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import ReadOptions, read_logs
+from stillwatch.sources.time_range import TimeRange
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -122,6 +123,23 @@ def test_rows_of_the_table_become_exchanges(postgres_address: str, database: Any
     insert(database, list(LITELLM_SPEND.write([row])))
     (read,), _, quarantine = scan(postgres_address)
     assert {name: read[name] for name in row} == row
+    assert quarantine.n == 0
+
+
+def test_a_time_range_is_asked_of_the_server(postgres_address: str, database: Any) -> None:
+    """The first moment is in it and the last is not; a row outside that could not be read is not sent."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rows = [
+        {"exchange_id": f"x{i}", "requested_at": at + timedelta(hours=i), "account_id": "a", "model": "m"}
+        for i in range(4)
+    ]
+    insert(database, list(LITELLM_SPEND.write(rows)))
+    database.execute("""UPDATE "LiteLLM_SpendLogs" SET request_id = repeat('x', 2000) WHERE request_id = 'x3'""")
+    options = ReadOptions(now=NOW, times=TimeRange(at + timedelta(hours=1), at + timedelta(hours=3)))
+    quarantine = Quarantine()
+    how = {"format": None, "registry": None, "quarantine": quarantine, "say": lambda _: None}
+    read = [row for part in read_logs([postgres_address], options=options, **how) for row in part.batch.to_pylist()]
+    assert sorted(row["exchange_id"] for row in read) == ["x1", "x2"]
     assert quarantine.n == 0
 
 

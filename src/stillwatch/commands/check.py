@@ -29,6 +29,8 @@ def check(
     accounts: str | None = None,
     addresses: list[str] | None = None,
     mapping: Path | None = None,
+    since: str | None = None,
+    until: str | None = None,
     key: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -47,6 +49,10 @@ def check(
         with KIND hosting, vpn, proxy, tor or shared. docs/addresses.md says where to get them.
     mapping
         The mapping file, for the format `mapping`.
+    since
+        Only exchanges requested from then on: a day such as 2026-03-01 or a time, UTC where it names no zone.
+    until
+        Only exchanges requested before then.
     key
         The key file for digests of messages.
     json
@@ -61,6 +67,7 @@ def check(
     from stillwatch.sources.pseudonymise import read_key
     from stillwatch.sources.quarantine import Quarantine
     from stillwatch.sources.reading import ReadOptions
+    from stillwatch.sources.time_range import time_range
 
     said: list[str] = []
 
@@ -73,6 +80,7 @@ def check(
     options = ReadOptions(
         now=now,
         mapping=mapping,
+        times=time_range(since, until),
         key=DEFAULT_KEY if key is None else read_key(key),
         addresses=open_addresses(addresses or (), say),
     )

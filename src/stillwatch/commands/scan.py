@@ -24,6 +24,8 @@ def scan(
     accounts: str | None = None,
     addresses: list[str] | None = None,
     mapping: Path | None = None,
+    since: str | None = None,
+    until: str | None = None,
     max_false_campaigns: float = 0.05,
     prior: float = 100.0,
     exemplars: Literal["masked", "none"] = "masked",
@@ -62,6 +64,10 @@ def scan(
         with KIND hosting, vpn, proxy, tor or shared. docs/addresses.md says where to get them.
     mapping
         The mapping file, for the format `mapping`.
+    since
+        Only exchanges requested from then on: a day such as 2026-03-01 or a time, UTC where it names no zone.
+    until
+        Only exchanges requested before then.
     max_false_campaigns
         The promise: expected number of false `campaign` findings per 30 days.
     prior
@@ -115,6 +121,7 @@ def scan(
     from stillwatch.sources.messages import DEFAULT_KEY
     from stillwatch.sources.pseudonymise import read_key
     from stillwatch.sources.reading import ReadOptions
+    from stillwatch.sources.time_range import time_range
 
     if not 0 < max_false_campaigns <= 10:
         raise UsageError("--max-false-campaigns must be above 0 and at most 10")
@@ -155,6 +162,7 @@ def scan(
             key=DEFAULT_KEY if key is None else read_key(key),
             pseudonymise=None if pseudonymise is None else read_key(pseudonymise),
             mapping=mapping,
+            times=time_range(since, until),
         ),
     )
     # What is wrong with these files is said before anything is read for minutes.

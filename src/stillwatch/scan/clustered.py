@@ -116,7 +116,7 @@ def gather(
         shutil.rmtree(folder)
     say_left_out(left_out, say)
     if gathered.n_rows == 0:
-        raise nothing_readable(places, quarantine)
+        raise nothing_readable(places, quarantine, options.read.times)
 
 
 def _shares(places: Sequence[Place]) -> Iterator[Share]:

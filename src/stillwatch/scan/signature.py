@@ -20,7 +20,7 @@ def input_signature(logs: Sequence[str], options: ScanOptions) -> str | None:
     read = options.read
     facts: list[object] = [__version__, schema.FINGERPRINT_VERSION, options.format, options.exemplars, read.batch_rows]
     facts += [read.key.hex(), None if read.pseudonymise is None else blake2b(read.pseudonymise).hexdigest()]
-    facts += [None if read.addresses is None else read.addresses.digest]
+    facts += [None if read.addresses is None else read.addresses.digest, str(read.times)]
     if options.accounts is not None and "://" in options.accounts:
         return None
     files = [str(path) for path in (read.mapping, options.accounts, registry_beside(logs)) if path is not None]

@@ -32,6 +32,7 @@ from stillwatch.sources.registry import Format
 from stillwatch.sources.resuming import BEGINNING, Anchor, Anchors, Point, Resume
 from stillwatch.sources.streams import open_place, why_not
 from stillwatch.sources.tables import read_csv, read_parquet, read_postgres
+from stillwatch.sources.time_range import ALWAYS, TimeRange
 from stillwatch.sources.validation import CHOSEN_BY_CALLERS, find_faults, without_odd_ids
 
 BATCH_ROWS = 32_768
@@ -52,6 +53,7 @@ class ReadOptions:
     key: for the digests of messages and blocks.  pseudonymise: the secret for pseudonyms; None keeps ids as they are.
     mapping: the file for the format `mapping`.  exemplars: whether raw text may go to quarantine.
     addresses: what is known of addresses.  now: the clock.  batch_rows: rows of a batch at most.
+    times: the exchanges that are wanted; where a source can leave out others unread, it does.
     """
 
     now: datetime
@@ -61,6 +63,7 @@ class ReadOptions:
     addresses: AddressDatabase | None = None
     exemplars: bool = True
     batch_rows: int = BATCH_ROWS
+    times: TimeRange = ALWAYS
 
 
 @dataclass(slots=True)
@@ -130,7 +133,7 @@ def read_logs(
             yield rows
     say_left_out(left_out, say)
     if n_rows == 0 and (resume is None or resume.after < 0):
-        raise nothing_readable(places, quarantine)
+        raise nothing_readable(places, quarantine, options.times)
 
 
 def say_left_out(left_out: Counter[str], say: Callable[[str], None]) -> None:
@@ -224,7 +227,17 @@ def _read_place(
         return
     begin, end = span
     reader = Reader(
-        place, fmt, options.key, quarantine, say, settle, joins, begin=begin, end=end, batch_rows=options.batch_rows
+        place,
+        fmt,
+        options.key,
+        quarantine,
+        say,
+        settle,
+        joins,
+        begin=begin,
+        end=end,
+        batch_rows=options.batch_rows,
+        times=options.times,
     )
     if place.kind in ("postgres", "clickhouse"):
         parts: Iterable[Part] = read_postgres(reader) if place.kind == "postgres" else read_clickhouse(reader)
@@ -282,6 +295,9 @@ def _finished(
             keep = np.ones(batch.num_rows, bool)
             keep[list(faults)] = False
             batch, ordinals = batch.filter(pa.array(keep)), ordinals[keep]
+        if options.times and batch.num_rows:
+            wanted = options.times.within(batch["requested_at"])
+            batch, ordinals = batch.filter(wanted), ordinals[wanted.to_numpy(zero_copy_only=False)]
         positions = (number << LINE_BITS) | ordinals
         if not batch.num_rows or positions[-1] <= after:
             continue
@@ -364,12 +380,13 @@ def _joined(held: list[Rows]) -> Rows:
     return Rows(batch, positions, held[0].sources, kinds, held[-1].anchor)
 
 
-def nothing_readable(places: Sequence[Place], quarantine: Quarantine) -> InputError:
+def nothing_readable(places: Sequence[Place], quarantine: Quarantine, times: TimeRange) -> InputError:
     """What to raise where no place held an exchange that can be read."""
     source = places[0].name if len(places) == 1 else None
     reasons = quarantine.by_reason()
     if not reasons:
-        return NoExchange("the logs hold no exchange", source=source, hint="check what writes them, and from when on")
+        hint = "check --since and --until" if times else "check what writes them, and from when on"
+        return NoExchange(f"the logs hold no exchange {times}".rstrip(), source=source, hint=hint)
     shown = "; ".join(reason if count == 1 else f"{reason} ({count:,} times)" for reason, count in reasons[:3])
     if len(places) > 1:
         shown = "; ".join(f"{name} {reason}" for name, reason in quarantine.first_reasons(3))

@@ -26,6 +26,7 @@ from stillwatch.sources.quarantine import RAW_BYTES, Quarantine
 from stillwatch.sources.registry import Format, formats
 from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
+from stillwatch.sources.time_range import ALWAYS, TimeRange
 from stillwatch.sources.validation import REQUIRED
 
 PART_ROWS = 8_192
@@ -75,6 +76,7 @@ class Reader:
     end: of a Parquet file, the row behind which no row group that is wanted begins.
     gather: takes the rows of a joined format in place of parts.
     batch_rows: of a table's rows that are taken at once, at most.
+    times: the exchanges that are wanted; others may be given too, and are left out later.
     """
 
     place: Place
@@ -90,6 +92,7 @@ class Reader:
     end: int | None = None
     gather: Callable[[Held], None] | None = None
     batch_rows: int = 32_768
+    times: TimeRange = ALWAYS
 
     def finish(self) -> None:
         """Say what a person should know of the place, now that all of it was read."""

@@ -24,6 +24,7 @@ from stillwatch.sources.records import Part, Reader, read_documents
 from stillwatch.sources.registry import formats
 from stillwatch.sources.resuming import Point
 from stillwatch.sources.streams import Stream
+from stillwatch.sources.time_range import TimeRange
 from stillwatch.sources.validation import TEXTS
 
 BATCH_BYTES = 32 << 20
@@ -64,13 +65,16 @@ def read_parquet(reader: Reader, file: pa.NativeFile) -> Iterator[Part]:
     damage = (pa.ArrowException, OSError, UnicodeDecodeError)
 
     def batches(wanted: list[str] | None) -> Batches:
-        for batch, rows, point in of_file(projection.stored(wanted)):
+        # Only of a canonical table it is known which column is the time.
+        time = next(iter(projection.stored(["requested_at"]) or ()), "") if wanted is not None else ""
+        for batch, rows, point in of_file(projection.stored(wanted), time):
             batch, rows = projection.project(batch, rows, wanted)
             if batch.num_rows:
                 yield batch, rows, point
 
-    def of_file(wanted: list[str] | None) -> Batches:
-        for groups, row in _stretches(parquet.metadata, n_rows, begin, reader.end):
+    def of_file(wanted: list[str] | None, time: str) -> Batches:
+        unwanted = _unwanted(parquet.metadata, time, reader.times)
+        for groups, row in _stretches(parquet.metadata, n_rows, begin, reader.end, unwanted):
             together = None
             if len(groups) > 1:
                 with suppress(*damage):
@@ -140,6 +144,8 @@ def read_postgres(reader: Reader) -> Iterator[Part]:
         reader.fmt = formats()["litellm-spend"]
     address, _, table = reader.place.path.partition("#")
     query = f'SELECT * FROM "{(table or SPEND_TABLE).replace(chr(34), chr(34) * 2)}"'
+    if reader.times and reader.fmt.name == "litellm-spend":
+        query += " WHERE " + " AND ".join(reader.times.conditions('"startTime"', "'%s+00'"))
     try:
         connection = adbc.connect(address)
     except adbc.Error as error:
@@ -278,11 +284,32 @@ def _rows_at_once(metadata: Any, most: int) -> int:
     return max(16, min(most, BATCH_BYTES * n_rows // max(1, n_bytes)))
 
 
-def _stretches(metadata: Any, n_rows: int, begin: int, last: int | None) -> Iterator[tuple[list[int], int]]:
+def _unwanted(metadata: Any, time: str, times: TimeRange) -> frozenset[int]:
+    """Row groups that hold no wanted exchange, as far as the file says; rows without a time are wanted, to be told."""
+    out = set()
+    for group in range(metadata.num_row_groups if times and time else 0):
+        columns = [metadata.row_group(group).column(at) for at in range(metadata.num_columns)]
+        told = next((one.statistics for one in columns if one.path_in_schema == time and one.is_stats_set), None)
+        if told is None or not told.has_min_max or not told.has_null_count or told.null_count:
+            continue
+        try:
+            first, last = told.min, told.max
+        except (ValueError, OverflowError, pa.ArrowException):
+            # Times that Python does not have.
+            continue
+        if times.misses(first, last):
+            out.add(group)
+    return frozenset(out)
+
+
+def _stretches(
+    metadata: Any, n_rows: int, begin: int, last: int | None, unwanted: frozenset[int]
+) -> Iterator[tuple[list[int], int]]:
     """Row groups to read together, with their first row: one that is large, or as many small ones as make `n_rows`.
 
     Many writers make small groups, and a batch for each of them costs more than reading it.
     begin: a row of the first group that is wanted.  last: the row behind which none begins; all where None.
+    unwanted: groups that are passed over.
     """
     groups: list[int] = []
     first = row = 1
@@ -290,10 +317,10 @@ def _stretches(metadata: Any, n_rows: int, begin: int, last: int | None) -> Iter
         end = row + metadata.row_group(group).num_rows
         if last is not None and row > last:
             break
-        if end > begin:
-            if groups and end - first > n_rows:
-                yield groups, first
-                groups = []
+        if groups and (group in unwanted or end - first > n_rows):
+            yield groups, first
+            groups = []
+        if end > begin and group not in unwanted:
             if not groups:
                 first = row
             groups.append(group)
