@@ -26,6 +26,7 @@ from stillwatch.campaigns.assess import (
     MAX_SINGLES,
     MIN_CAMPAIGN_EXCHANGES,
     MIN_NULL_EXCHANGES,
+    Assessed,
     Assessment,
 )
 from stillwatch.campaigns.calibration import rank_bits_of_all
@@ -187,12 +188,22 @@ def _by_themselves(cells: Cells, units: Ints) -> list[_Party]:
 
 
 def _openly_one(assessment: Assessment, verdicts: Sequence[str], limits: Thresholds) -> list[_Party]:
-    """Streams of accounts that act as one and show whose they are: no strangers to each other, so no campaign."""
+    """Accounts that act as one and show whose they are, no strangers to each other, so no campaign: a party a network.
+
+    What they collect in several streams they collect together, as an account does that has several moulds.
+    """
     open_ = openly_one(assessment.subjects, limits)
+    mine: dict[int, list[Assessed]] = {}
+    for subject, verdict, is_open in zip(assessment.subjects, verdicts, open_, strict=True):
+        if is_open and verdict == "clear":
+            mine.setdefault(subject.network_number, []).append(subject)
     return [
-        _Party(subject.units, subject.cells, [_openness(subject.strangers)])
-        for subject, verdict, is_open in zip(assessment.subjects, verdicts, open_, strict=True)
-        if is_open and verdict == "clear"
+        _Party(
+            np.unique(np.concatenate([stream.units for stream in streams])),
+            np.unique(np.concatenate([stream.cells for stream in streams])),
+            [_openness(max(stream.strangers for stream in streams))],
+        )
+        for streams in mine.values()
     ]
 
 
