@@ -22,7 +22,7 @@ class Cells:
     key: number of the key, in 0..n_keys-1; key_hash (n_keys,); is_template (n_keys,) bool.
     n, n_single, n_distinct (prompts), n_trajectories (agent loops and chats counted once), log_out and n_out,
     n_reasoned, log_words, first_at, last_at: as in profiles.
-    n_tooled: exchanges that offer tools.  markers (n_cells, n_markers): exchanges that show each marker.
+    n_tooled: exchanges that offer tools.  markers (n_cells, n_markers) int32: exchanges that show each marker.
     """
 
     key: Ints
@@ -38,7 +38,7 @@ class Cells:
     log_words: Ints
     first_at: Ints
     last_at: Ints
-    markers: Ints
+    markers: npt.NDArray[np.int32]
     key_hash: Ints
     is_template: npt.NDArray[np.bool_]
 
@@ -73,7 +73,7 @@ class CellsOfUnits:
 def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
     """Cells of the exchanges of `keyed`, by its keys."""
     marks = "(coalesce(markers, 0) | coalesce(system_markers, 0))"
-    sums = ", ".join(f"sum(({marks} >> {bit}) & 1)::bigint as m{bit}" for bit in range(len(MARKERS)))
+    sums = ", ".join(f"sum(({marks} >> {bit}) & 1)::int as m{bit}" for bit in range(len(MARKERS)))
     table = connection.sql(
         f"""
         select key, is_template, unit, count(*) as n,
@@ -89,8 +89,12 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
         from keyed group by all order by key, unit
         """
     ).to_arrow_table()
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    key_hash, first, key = np.unique(columns["key"].astype(np.int64), return_index=True, return_inverse=True)
+    # Column by column, since all of them twice would be the most that a scan holds.
+    markers = np.empty((len(table), len(MARKERS)), np.int32)
+    for bit in range(len(MARKERS)):
+        markers[:, bit] = table[f"m{bit}"].to_numpy()
+    table = table.drop([f"m{bit}" for bit in range(len(MARKERS))])
+    key_hash, first, key = np.unique(table["key"].to_numpy(), return_index=True, return_inverse=True)
     named = (
         "unit",
         "n",
@@ -107,8 +111,8 @@ def make_cells(connection: duckdb.DuckDBPyConnection) -> Cells:
     )
     return Cells(
         key=key.astype(np.int64),
-        markers=np.stack([columns[f"m{bit}"].astype(np.int64) for bit in range(len(MARKERS))], axis=1),
+        markers=markers,
         key_hash=key_hash,
-        is_template=columns["is_template"][first].astype(bool),
-        **{name: columns[name].astype(np.int64) for name in named},
+        is_template=table["is_template"].to_numpy()[first].astype(bool),
+        **{name: table[name].to_numpy().astype(np.int64, copy=False) for name in named},
     )

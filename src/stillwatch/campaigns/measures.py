@@ -121,7 +121,7 @@ def _measure(connection: duckdb.DuckDBPyConnection, cells: Cells, groups: Sequen
     group = np.repeat(np.arange(n), [len(g) for g in groups]).astype(np.int64)
     rows = np.concatenate(groups).astype(np.int64) if n else np.zeros(0, np.int64)
 
-    def total(column: Ints) -> Floats:
+    def total(column: Ints | npt.NDArray[np.int32]) -> Floats:
         sums: Floats = np.bincount(group, column[rows], n).astype(np.float64)
         return sums
 

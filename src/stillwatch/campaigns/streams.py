@@ -213,11 +213,15 @@ def _rhythms(
     """Each network's rhythm, in one pass over the exchanges."""
     table = connection.sql(
         f"""
-        select m.network, k.key, k.parameters, epoch_us(k.requested_at) // {HOUR_US}
-            - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour, count(*) as n,
-            count(distinct k.trajectory) as begun
-        from keyed k join member_units m on k.unit = m.unit
-        group by all order by all
+        with gone_on as (
+            select m.network, k.key, k.parameters, epoch_us(k.requested_at) // {HOUR_US} as hour, k.trajectory,
+                count(*) as n
+            from keyed k join member_units m on k.unit = m.unit group by all
+        )
+        select network, key, parameters,
+            hour - (select min(epoch_us(requested_at)) from exchanges) // {HOUR_US} as hour,
+            sum(n)::bigint as n, count(*) as begun
+        from gone_on group by all order by all
         """
     ).to_arrow_table()
     network, key, parameters, hour, n, begun = (
