@@ -19,6 +19,7 @@ from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
 from stillwatch.campaigns.measures import Measures, Measuring, chosen, joined, per_account
 from stillwatch.campaigns.registry import MeasuredEvidence, measured_evidence
+from stillwatch.campaigns.rest import at_night
 from stillwatch.campaigns.score import Score
 from stillwatch.campaigns.sharing import Sharing, apart_evidence, sharing_evidence, weigh_sharing
 from stillwatch.campaigns.streams import Stream, split_streams
@@ -150,6 +151,7 @@ class Bench:
         coordination, extraction = _scores(candidates, self.references, self.singles)
         made_by = _made_by(candidates, self.singles, self.moulds)
         sorted_unit = self.account_unit[self.by_unit]
+        night = at_night(self.connection, cells, groups)
         subjects = []
         for row, (number, network, stream) in enumerate(plan):
             units = np.unique(cells.unit[groups[row]]).astype(np.int32)
@@ -166,7 +168,9 @@ class Bench:
             dealt = self.dealings[number]
             place = _place(cells, self.of_units, network.members, groups[row], stream, candidates, row, dealt)
             place = replace(place, common=common_places(self.places, accounts), owners=sharing.in_parties)
-            place = replace(place, narrow=rank_bits(float(candidates.focus[row]), self.bags.focus))
+            narrow = rank_bits(float(candidates.focus[row]), self.bags.focus)
+            together = float(2.0 ** candidates.sync[row])
+            place = replace(place, narrow=narrow, night=float(night[row]), together=together)
             subjects.append(
                 Assessed(
                     network_number=number,

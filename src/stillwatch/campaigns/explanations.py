@@ -37,7 +37,8 @@ class Honest:
     mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
     overlapping: its accounts send the same items.  hosted: one place sends for all of them.  owners: they are owners
     with several accounts each, and what those of one owner share says nothing of the others.  varied: many unrelated
-    people send through them, of whom each asks for his own.
+    people send through them, of whom each asks for his own.  at_home: each is a person who rests, and has a place of
+    his own.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Honest:
     hosted: bool = False
     owners: bool = False
     varied: bool = False
+    at_home: bool = False
 
 
 _SHARED = frozenset(
@@ -144,6 +146,15 @@ EXPLANATIONS: tuple[Honest, ...] = (
         owners=True,
     ),
     Honest(
+        "paid workers",
+        "people who are paid to work one list off from their homes, as annotators are, each with his own account",
+        (_SHARED - {"shared-payment", "shared-email-domain", "shared-end-user"})
+        | {"shared-rhythm", "synchrony", "even-load", "partition", "interchangeable", "concealment"}
+        | PLACE,
+        "people",
+        at_home=True,
+    ),
+    Honest(
         "common cause",
         "an outage, a release or a schedule that moved everybody",
         frozenset({"synchrony", "shared-rhythm", "signup-burst"}),
@@ -159,6 +170,16 @@ MIXED_SHARE = 0.3
 
 HOSTED_SHARE = 0.5
 """Share of the exchanges that prefixes of many of its accounts carry, from which one place may send for all."""
+
+RESTS = 0.01
+"""Share of exchanges in an account's eight quietest hours up to which it is a person's, who sleeps."""
+
+AT_HOME = 0.25
+"""Share of the exchanges that prefixes of many of its accounts carry, below which they may be people at home."""
+
+WORKING_HOURS = 4.2
+"""How many times as often as everybody's rhythm has it people may be at work in the same ten minutes who work eight
+hours of twenty-four on five days of seven. Jobs that one program deals out coincide far oftener."""
 
 OUTSIDE_SHARE = 0.25
 """Of classes and hackathons one in sixteen is assumed to send a quarter of its exchanges outside its busiest week, one
@@ -193,6 +214,8 @@ class Place:
     owners: share of its accounts whose owner has others among them (`sharing.Sharing.in_parties`).
     narrow: bits by which its opening prompts are more alike than those of honest accounts thrown together.
     common: share of its accounts' exchanges that prefixes carry which many of them use (`concealment.common_places`).
+    night: share of its exchanges in each account's quietest hours (`rest.at_night`); NaN where that cannot be told.
+    together: how many times as often as everybody's rhythm has it two of its accounts send in the same ten minutes.
     """
 
     of_accounts: float = 1.0
@@ -203,6 +226,13 @@ class Place:
     common: float = float("nan")
     owners: float = 0.0
     narrow: float = 0.0
+    night: float = float("nan")
+    together: float = 1.0
+
+    @property
+    def at_home(self) -> bool:
+        """Whether its accounts may be people who send from homes of their own, when they are at work."""
+        return self.night <= RESTS and self.common < AT_HOME and self.together <= WORKING_HOURS
 
     @property
     def mixed(self) -> bool:
@@ -238,7 +268,7 @@ def weigh_explanations(
     for honest in EXPLANATIONS:
         if (honest.mixed and not place.mixed) or (honest.hosted and not place.common >= HOSTED_SHARE):
             continue
-        if honest.owners and not place.owners:
+        if (honest.owners and not place.owners) or (honest.at_home and not place.at_home):
             continue
         fits = [e for e in pieces if e.name in honest.predicts]
         coordination = [e for e in pieces if e.axis == "coordination" and e.name not in honest.predicts]

@@ -18,6 +18,7 @@ ASK: dict[str, str] = {
     "class": "whether a course, a school or an event was on in those days",
     "evaluator": "whether the prompts are a public benchmark",
     "popular tool": "whether one product or published script sends these prompts for its users",
+    "paid workers": "for whom these people work, and what the list is for: a vendor of annotations can be asked",
     "hosted tool": "whose the addresses are, and whether a product runs there that sends for users with their own keys",
     "owners of several accounts": "whether each pair or handful of accounts has one owner who says why he has several",
     "application": "what the customer's product does, whose questions these are, and whether the answers are shown to "

@@ -303,3 +303,25 @@ def test_unknown_identities_say_nothing() -> None:
 def test_joining_measures_keeps_all_groups() -> None:
     """Two nulls become one."""
     assert joined(measures(3), measures(4)).markers.shape == (7, len(MARKERS))
+
+
+def test_people_who_work_a_list_off_at_home_share_what_it_takes() -> None:
+    """Annotators rest, have homes and are at work at their own times; programs that deal jobs out are not like that."""
+    evidence = [
+        piece("shared-template", "text", 7.0),
+        piece("shared-network-prefix", "identity", 6.0),
+        piece("shared-payment", "identity", 2.5),
+        piece("synchrony", "time", 3.0),
+    ]
+    bits = {"applications": 7.0, "people": 2.0, "customers": 7.0}
+
+    def margin(**place: float) -> float | None:
+        known = {"common": 0.05, "night": 0.0, "together": 1.5} | place
+        found = {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, Place(**known))}
+        return found.get("paid workers")
+
+    assert margin() == 2.5 + 2.0
+    assert margin(night=0.2) is None
+    assert margin(common=0.6) is None
+    assert margin(together=20.0) is None
+    assert margin(night=float("nan")) is None
