@@ -401,23 +401,30 @@ def _probabilities(subject: Assessed, cells: Cells) -> dict[int, float]:
 
 
 def _exchanges(picked: list[tuple[str, pa.Table, dict[int, float]]]) -> pa.Table:
-    """Exchanges of campaigns; one that two campaigns claim stays with the stronger, which stands before."""
+    """Exchanges of campaigns; one that two campaigns claim stays with the stronger, which stands before.
+
+    The columns are of `schema.FINDING_EXCHANGES`, with names of findings and streams as dictionaries: they are as many
+    rows as campaigns have exchanges. `picked` is empty afterwards, so that nothing is held twice.
+    """
     seen = np.zeros(0, np.int64)
     pieces = {}
-    for finding_id, table, probability in picked:
+    picked.reverse()
+    while picked:
+        finding_id, table, probability = picked.pop()
         position = table["position"].to_numpy()
         new = ~np.isin(position, seen)
         seen = np.concatenate([seen, position[new]])
         keys, which = np.unique(table["key"].to_numpy()[new], return_inverse=True)
         streams = pa.array([f"{finding_id}/{int(key) & (2**64 - 1):016x}" for key in keys], pa.string())
         chances = np.array([probability.get(int(key), 0.5) for key in keys], np.float64)
+        ids = table["exchange_id"]
         columns = {
-            "finding_id": pa.repeat(finding_id, int(new.sum())),
-            "exchange_id": table["exchange_id"].filter(pa.array(new)),
-            "stream_id": streams.take(pa.array(which)),
+            "finding_id": pa.DictionaryArray.from_arrays(np.zeros(len(which), np.int32), pa.array([finding_id])),
+            "exchange_id": ids if new.all() else ids.filter(pa.array(new)),
+            "stream_id": pa.DictionaryArray.from_arrays(which.astype(np.int32), streams),
             "probability": chances[which],
         }
-        pieces[finding_id] = pa.table(columns, schema.FINDING_EXCHANGES)
+        pieces[finding_id] = pa.table(columns)
     tables = [pieces[name] for name in sorted(pieces)]
     return pa.concat_tables(tables) if tables else schema.FINDING_EXCHANGES.empty_table()
 

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import OutputError
 
+SLICE = 1 << 20
+"""Rows of a long table that are cast at a time."""
+
 
 def write_table(table: pa.Table, path: Path, *, plain: Sequence[str] | None = None) -> None:
     """Write a table in one step: a reader sees the whole file or none.
@@ -33,9 +36,26 @@ def write_table(table: pa.Table, path: Path, *, plain: Sequence[str] | None = No
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write: {error.strerror or error}", source=str(path), hint="free some space or choose another --out"
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def write_long_table(table: pa.Table, path: Path, schema: pa.Schema) -> None:
+    """Write a table in a schema, and in one step, that is cast to it slice by slice: columns may be dictionaries."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with pq.ParquetWriter(partial, schema, compression="zstd", compression_level=1) as writer:
+            for at in range(0, len(table), SLICE):
+                writer.write_table(table.slice(at, SLICE).cast(schema))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write: {error.strerror or error}", source=str(path), hint="free some space or choose another --out"
+    )
 
 
 def parts(folder: Path) -> list[Path]:

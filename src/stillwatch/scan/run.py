@@ -30,7 +30,7 @@ from stillwatch.campaigns.sharing import FEW_RANDOM, LARGE, N_RANDOM
 from stillwatch.campaigns.verdicts import OF_CUSTOMERS, Thresholds, concealed_units, judge
 from stillwatch.engine.database import database
 from stillwatch.engine.folder import claim, publish
-from stillwatch.engine.parts import write_table
+from stillwatch.engine.parts import write_long_table, write_table
 from stillwatch.engine.queries import Queries
 from stillwatch.engine.spark import cluster
 from stillwatch.errors import NoExchange, OutputError
@@ -349,7 +349,7 @@ def _write_result(result: Path, work: Path, tables: Tables, frame: pa.Table, sum
     try:
         (result / "findings.json").write_bytes(msgspec.json.format(msgspec.json.encode(tables.findings), indent=2))
         write_table(tables.accounts, result / "finding_accounts.parquet")
-        write_table(tables.exchanges, result / "finding_exchanges.parquet")
+        write_long_table(tables.exchanges, result / "finding_exchanges.parquet", schema.FINDING_EXCHANGES)
         write_table(tables.links, result / "finding_links.parquet")
         write_table(tables.verdicts, result / "accounts.parquet")
         write_table(frame, result / "tested.parquet")

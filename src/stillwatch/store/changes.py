@@ -19,6 +19,7 @@ from stillwatch.fingerprint.hashing import hash_strings
 from stillwatch.profiles.index import Ints
 from stillwatch.report.history import EVENTS, STATUSES, Event, Remembered
 from stillwatch.report.text import count, listed
+from stillwatch.schema import FINDING_EXCHANGES
 from stillwatch.store.identity import Body, Lineage, new_id, trace
 from stillwatch.store.members import ACCOUNTS, EXCHANGES, Members
 
@@ -55,6 +56,7 @@ def follow(
     here = connection.sql("select max(epoch_us(requested_at)) from fingerprint").fetchall()[0][0]
     at = _iso(int(here))
     accounts = _accounts_of(tables.accounts)
+    tables = replace(tables, exchanges=tables.exchanges.cast(FINDING_EXCHANGES))
     exchanges = _exchanges_of(tables.exchanges)
     still = _still_there(connection, members.exchanges)
     before, theirs = _exchanges_of(still), _accounts_of(members.accounts)
