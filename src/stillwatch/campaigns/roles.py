@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -13,7 +13,7 @@ from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.cells import Cells
 from stillwatch.links.kinds import GROUPS
 from stillwatch.networks.group import Floats, Scorer, by_family
-from stillwatch.networks.search import FAMILY_BITS
+from stillwatch.networks.search import FAMILY_BITS, OF_THE_USUAL
 from stillwatch.networks.widening import all_ties
 from stillwatch.profiles.index import Ints
 
@@ -64,10 +64,11 @@ def roles(
     others: rows of `cells` that belong to other campaigns: what these send on an account is nobody's own.
 
     An account that was at work before the stream came, and goes on from elsewhere, has an owner: its key is stolen. One
-    whose own evidence does not come from two families, that has hardly any of the exchanges, that may have an owner of
-    whom too little is seen, or that had the mould before, is near, and not accused. Where many keys are stolen, those
-    accounts are so too that nothing joins to others but what is done on them: whoever opens accounts leaves his card,
-    his domain or his hour on several, and an owner who is away sends nothing beside.
+    whose own evidence does not come from two families or is not half of what the usual driver has, that has hardly any
+    of the exchanges, that may have an owner of whom too little is seen, or that had the mould before, is near, and not
+    accused. Where many keys are stolen, those accounts are so too that nothing joins to others but what is done on
+    them: whoever opens accounts leaves his card, his domain or his hour on several, and an owner who is away sends
+    nothing beside.
     """
     groups = scorer.by_group(subject.network.members, subject.units)
     of_units = all_ties(groups)
@@ -87,6 +88,11 @@ def roles(
         else:
             role = "driver"
         out.append(Role(account, role, float(own.sum())))
+    usual = float(np.median([one.bits for one in out if one.role == "driver"] or [0.0]))
+    out = [
+        replace(one, role="adjacent") if one.role == "driver" and one.bits < OF_THE_USUAL * usual else one
+        for one in out
+    ]
     if near:
         imitated = scorer.by_group(subject.network.members, np.array(sorted(near), np.int32))
         own_bits = dict(zip(sorted(near), by_family(imitated).sum(axis=1), strict=True))

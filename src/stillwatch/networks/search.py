@@ -33,6 +33,10 @@ MIN_UNITS = 4
 FAMILY_BITS = 2.0
 """What a family must say of an account to count as speaking for it."""
 
+OF_THE_USUAL = 0.5
+"""A member with less than this of the bits of half of a group has one thing or another in common with it, as those few
+of very many strangers have whom chance brought nearest."""
+
 COMMON = 0.2
 TIED_TWICE = 0.5
 """Where two families speak for half of those for whom any evidence outweighs the odds, one is enough for the others, as
@@ -114,8 +118,16 @@ def find_networks(links: Links, rng: np.random.Generator) -> list[Network]:
     parts = [_held(scorer, part) for network in _merge(scorer, networks) for part in split(scorer, network.members)]
     most = int(MAX_SHARE * links.n_units)
     wider = [widened(scorer, part, MEMBER_BITS, FAMILY_BITS, most) for part in parts if len(part) >= MIN_UNITS]
-    found = [Network(part, by_family(scorer.by_group(part)), 1) for part in _distinct(wider, links.n_units)]
+    kept = [_without_strays(scorer, part) for part in _distinct(wider, links.n_units)]
+    found = [Network(part, by_family(scorer.by_group(part)), 1) for part in kept]
     return sorted(found, key=lambda n: (-n.total_bits, n.members.tobytes()))
+
+
+def _without_strays(scorer: Scorer, members: Units) -> Units:
+    """A group without those who have far less in common with it than its usual member has."""
+    bits = by_family(scorer.by_group(members)).sum(axis=1)
+    kept = members[bits >= OF_THE_USUAL * np.median(bits)] if len(members) else members
+    return kept if len(kept) >= MIN_UNITS else members
 
 
 def _holding(scorer: Scorer, groups: Sequence[Units]) -> list[Units]:
