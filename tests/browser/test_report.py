@@ -9,6 +9,8 @@ from report_samples import empty_scan, large_scan, rich_scan
 
 from stillwatch.report.write import write_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

@@ -17,6 +17,8 @@ from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import ReadOptions, read_logs
 from stillwatch.sources.time_range import TimeRange
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
 # As Prisma makes it of LiteLLM's schema: DateTime is timestamp(3) without a zone, Json is jsonb.
@@ -176,7 +178,6 @@ def test_a_large_table_comes_in_batches(postgres_address: str, database: Any) ->
     assert {row["exchange_id"] for row in rows} == {f"r{i}" for i in range(1, 20_001)}
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_table(postgres_address: str, database: Any) -> None:
     """The reader's peak stays below the size of the texts that it reads: rows stream out of the server."""
     database.execute(

@@ -19,6 +19,8 @@ from stillwatch.sources.litellm import LITELLM
 from stillwatch.sources.quarantine import Quarantine
 from stillwatch.sources.reading import ReadOptions, read_logs
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

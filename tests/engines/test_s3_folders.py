@@ -11,6 +11,8 @@ from log_samples import exchanges, lines, read, write_csv, write_parquet
 
 from stillwatch.errors import InputError, MissingSource
 
+pytestmark = pytest.mark.slow
+
 GOOD = exchanges(300)
 IDS = [row["exchange_id"] for row in GOOD]
 

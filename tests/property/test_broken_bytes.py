@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from log_samples import Outcome, exchanges, lines, read, write_csv, write_parquet
@@ -18,6 +19,8 @@ from log_samples import Outcome, exchanges, lines, read, write_csv, write_parque
 from stillwatch.errors import StillwatchError
 from stillwatch.sources.csv_records import as_table, csv_records, read_header
 from stillwatch.sources.documents import element_pieces, line_blocks, line_pieces
+
+pytestmark = pytest.mark.slow
 
 ROWS = exchanges(40)
 NDJSON = lines(ROWS)

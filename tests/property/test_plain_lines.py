@@ -19,6 +19,8 @@ from stillwatch.sources.line_kernels import PADDING, moment
 from stillwatch.sources.plain_lines import read_plain
 from stillwatch.sources.validation import REQUIRED
 
+pytestmark = pytest.mark.slow
+
 TEXT = st.text(max_size=90)
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): TEXT | st.sampled_from(["", "a" * 63, "a" * 64 + "\n", "\U0001f600" * 20, "\\" * 70, "\0"]),

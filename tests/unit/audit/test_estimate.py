@@ -10,6 +10,8 @@ from stillwatch.audit.answers import judgement
 from stillwatch.audit.draw import Item, Key, Stratum, allocate
 from stillwatch.audit.estimate import at_most, could_show, estimate, interval
 
+pytestmark = pytest.mark.slow
+
 CAMPAIGN, HONEST, OPEN = judgement("yes", "yes"), judgement("no", "no"), judgement("yes", "unsure")
 
 

@@ -28,6 +28,8 @@ from benchmarks.peers.tuning import best_in_hindsight, outcome, threshold
 from benchmarks.peers.window import Window
 from benchmarks.peers.world import World
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600_000_000
 RING = 12
 

@@ -20,6 +20,8 @@ from stillwatch.links.links import assemble
 from stillwatch.networks.group import Scorer
 from stillwatch.schema import N_CHUNKS
 
+pytestmark = pytest.mark.slow
+
 N_UNITS = 460
 FLEET = 30
 DAY = 86_400_000_000

@@ -12,6 +12,8 @@ import pytest
 from stillwatch.benchmark import measured
 from stillwatch.cli import run
 
+pytestmark = pytest.mark.slow
+
 TINY = ("--scale", "0.01", "--quiet")
 
 
@@ -80,7 +82,6 @@ def test_wrong_usage(wrong: list[str]) -> None:
     assert run(["bench", *wrong]) == 2
 
 
-@pytest.mark.slow
 def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     """Every step of a scan has seconds and a peak of memory, and the whole is their sum."""
     assert run(["bench", "scan", "--scale", "0.2", "--quiet", "--json"]) == 0
@@ -99,7 +100,6 @@ def test_a_scan_by_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(row["wall"] > 0 for row in bars["rows"])
 
 
-@pytest.mark.slow
 def test_days_in_a_store(capsys: pytest.CaptureFixture[str]) -> None:
     """Every stretch of days brings its exchanges, and in the end the store holds what one scan of all holds."""
     rows = _measured(capsys, "store")["store"]

@@ -12,6 +12,8 @@ from small_world import exchanges, write
 
 from stillwatch.cli import run
 
+pytestmark = pytest.mark.slow
+
 Rows = list[dict[str, object]]
 
 

@@ -12,6 +12,8 @@ from small_world import exchanges, write
 
 from stillwatch.cli import run
 
+pytestmark = pytest.mark.slow
+
 VPN_RANGES = "# exits of 2026-02-01\n203.0.0.0/22\n10.1.0.0/16\n"
 
 

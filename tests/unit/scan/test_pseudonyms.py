@@ -8,12 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pyarrow.parquet as pq
+import pytest
 from small_world import exchanges, write
 
 from stillwatch.campaigns.finding import Findings
 from stillwatch.scan.options import ScanOptions
 from stillwatch.scan.run import scan
 from stillwatch.sources.reading import ReadOptions
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

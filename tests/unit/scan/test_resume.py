@@ -26,6 +26,8 @@ from stillwatch.scan.run import scan
 from stillwatch.sources.documents import line_blocks
 from stillwatch.sources.resuming import Point
 
+pytestmark = pytest.mark.slow
+
 MOST = 620
 """Moments that reading these logs has at the least."""
 

@@ -11,6 +11,8 @@ from small_world import HARVEST, START, exchanges, write
 
 from stillwatch.cli import run
 
+pytestmark = pytest.mark.slow
+
 Rows = list[dict[str, object]]
 
 

@@ -20,6 +20,8 @@ from stillwatch.fingerprint.hashing import hash_text
 from stillwatch.report.schemas import FOLDER
 from stillwatch.store.place import open_store
 
+pytestmark = pytest.mark.slow
+
 RESULT = ("findings.json", "finding_accounts.parquet", "finding_exchanges.parquet", "accounts.parquet", "scan.json")
 
 

@@ -21,6 +21,8 @@ from stillwatch.traffic_range.stage import HOUR
 from stillwatch.traffic_range.worlds import WORLDS, world_named
 from stillwatch.traffic_range.write import write_world
 
+pytestmark = pytest.mark.slow
+
 
 def truth(world: Path, name: str) -> pa.Table:
     """A table of the truth."""

@@ -17,6 +17,8 @@ from stillwatch.traffic_range.stage import DAY, Stage
 from stillwatch.traffic_range.worlds import WORLDS, World
 from stillwatch.traffic_range.write import write_world
 
+pytestmark = pytest.mark.slow
+
 
 def small(world: World) -> World:
     """The world with networks that may be small."""

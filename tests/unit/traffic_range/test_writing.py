@@ -24,6 +24,8 @@ from stillwatch.traffic_range.variants import with_days, with_share
 from stillwatch.traffic_range.worlds import WORLDS
 from stillwatch.traffic_range.write import write_world
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = Calendar(0, 3, DAY)
 
 
@@ -61,7 +63,6 @@ def test_exchanges_come_back_in_order_of_time(tmp_path: Path, slot: int, monkeyp
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(demo: Path, tmp_path: Path) -> None:
     """Two processes, played in another order, write what one writes."""
     monkey = pytest.MonkeyPatch()
@@ -107,7 +108,6 @@ def test_columns_can_be_missing(demo: Path, tmp_path: Path) -> None:
     assert json.loads((out / "world.json").read_text())["without"] == ["ip", "registry", "text"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
 def test_a_share_of_accounts_is_in_campaigns(tmp_path: Path, share: float) -> None:
     """As large as it was asked for; the honest accounts stay who they are."""
@@ -120,7 +120,6 @@ def test_a_share_of_accounts_is_in_campaigns(tmp_path: Path, share: float) -> No
     assert set(everybody.to_pylist()) - set(agents.to_pylist()) == set(honest.to_pylist())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n", [7, 40])
 def test_days_are_as_many_as_asked_for(tmp_path: Path, n: int) -> None:
     """Exchanges begin on the first day and end on the last, or a retry later."""
