@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from stillwatch.benchmark.measured import Measured
 
-Name = Literal["sketch", "reading", "grouping", "networks", "scan", "store", "range"]
-NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "networks", "scan", "store", "range")
+Name = Literal["sketch", "reading", "grouping", "networks", "scan", "growth", "store", "range"]
+NAMES: tuple[Name, ...] = ("sketch", "reading", "grouping", "networks", "scan", "growth", "store", "range")
 
 WORLD_SCALE = 0.2
 """Of the demo's world, which is read and scanned, at scale 1."""
@@ -36,8 +36,8 @@ def bench(
         What to measure: `sketch` (fingerprints of prompts, their error first), `reading` (a log, beside DuckDB),
         `grouping` (prompts by mould, purity first), `networks` (planted groups, at three sizes), `scan` (every step of
         a small world, from NDJSON and from Parquet, beside DuckDB's pass over the same, and each ratio beside the most
-        that it may be), `store` (the same world day by day), `range` (how fast worlds are written, and in what
-        memory); all where none is named.
+        that it may be), `growth` (whole scans of worlds 1, 4, 16 and 32 times as large, drawn beside n log n), `store`
+        (the same world day by day), `range` (how fast worlds are written, and in what memory); all where none is named.
     corpus
         A folder of Parquet files with prompts of yours to sketch, in place of the range's.
     scale
@@ -73,6 +73,7 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
     """The measurements, one after the other."""
     from stillwatch.benchmark.day_by_day import measure_days
     from stillwatch.benchmark.grouping import measure_grouping
+    from stillwatch.benchmark.growing import measure_growth
     from stillwatch.benchmark.linking import measure_networks
     from stillwatch.benchmark.ranging import measure_range
     from stillwatch.benchmark.reading import measure_reading
@@ -102,6 +103,8 @@ def _measure(wanted: list[Name], corpus: Path | None, scale: float, quiet: bool)
                 yield measure_networks(scale)
             elif name == "store":
                 yield measure_days(world, world / "logs.ndjson")
+            elif name == "growth":
+                yield measure_growth(scale)
             elif name == "range":
                 yield measure_range(scale)
             else:

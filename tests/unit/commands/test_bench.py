@@ -57,6 +57,16 @@ def test_networks_are_measured_against_what_was_planted(capsys: pytest.CaptureFi
         assert (row["times"] or 0) > 0
 
 
+def test_growth_is_told_against_n_log_n(capsys: pytest.CaptureFixture[str]) -> None:
+    """Four sizes, of which the first is what the others are measured by."""
+    found = _measured(capsys, "growth")["growth"]
+    assert [*found] == ["1 x", "4 x", "16 x", "32 x"]
+    sizes = [row["exchanges"] or 0 for row in found.values()]
+    assert sizes == sorted(sizes)
+    assert found["1 x"]["of_n_log_n"] == 1
+    assert all((row["processor"] or 0) > 0 for row in found.values())
+
+
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that is not there is named, with how to get it, and nothing of it is shown."""
     monkeypatch.setattr(measured.importlib.util, "find_spec", lambda name: None)
