@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits
 from stillwatch.campaigns.cells import Cells, CellsOfUnits
-from stillwatch.campaigns.concealment import Faces, Places, common_places, concealment, scatter
+from stillwatch.campaigns.concealment import Faces, Places, common_places, concealment, doubt, scatter
 from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
@@ -68,6 +68,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
+    unnamed: whether nothing in the log says whose any account is: no payment, domain or organisation.
     one_of_many: whether it is a small part of a network that carries much besides, as each of many customers is.
     asked_bits: of what it asks for, against single moulds of honest accounts.
     row: its row in the candidates' measures.
@@ -86,6 +87,12 @@ class Assessed:
     row: int
     one_of_many: bool = False
     asked_bits: float = 0.0
+    unnamed: bool = False
+
+    @property
+    def doubt(self) -> float:
+        """Bits taken off for how openly its accounts belong together, or for not knowing it; infinite where openly."""
+        return doubt(self.strangers, self.unnamed)
 
     @property
     def whole(self) -> bool:
@@ -142,6 +149,7 @@ class Bench:
     moulds: Measures
     bags: Measures
     dealings: Sequence[Dealing]
+    unnamed: bool = False
 
     def weigh(self, plan: Sequence[tuple[int, Network, Stream | None]], first: int) -> tuple[list[Assessed], Measures]:
         """Networks, and streams in them, weighed; their rows in the measures are numbered from `first`."""
@@ -191,6 +199,7 @@ class Bench:
                     row=first + row,
                     one_of_many=stream is not None and place.one_of_many,
                     asked_bits=made_by["customers"].bits(row),
+                    unnamed=self.unnamed,
                 )
             )
         return subjects, candidates
@@ -250,6 +259,7 @@ def assess(
         moulds=measuring.measure(null[2]),
         bags=measuring.measure(null[3]),
         dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
+        unnamed=not faces.known.any() and not declared.any(),
     )
     subjects, candidates = bench.weigh(plan, 0)
     return Assessment(subjects, candidates, bench)

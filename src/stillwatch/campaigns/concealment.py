@@ -46,12 +46,16 @@ DOUBT_BITS = 4.0
 in sixteen is assumed to look like that."""
 
 
-def doubt(strangers: float) -> float:
+def doubt(strangers: float, unnamed: bool = False) -> float:
     """Bits to take off for how openly accounts belong together; infinite where they do not hide it.
 
     strangers: share of pairs that no identity joins; NaN where none is known: different accounts are all that is known.
+    unnamed: whether the log names no organisation either. Then nothing tells a company with many accounts from
+    strangers, and as much is taken off as where accounts only half hide it.
     """
-    if np.isnan(strangers) or strangers >= SHOWN:
+    if np.isnan(strangers):
+        return DOUBT_BITS if unnamed else 0.0
+    if strangers >= SHOWN:
         return 0.0
     return DOUBT_BITS * (SHOWN - strangers) / (SHOWN - HALF_SHOWN) if strangers >= HALF_SHOWN else float("inf")
 

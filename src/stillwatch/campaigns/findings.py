@@ -15,9 +15,8 @@ import pyarrow as pa
 from stillwatch import schema
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.concealment import doubt
 from stillwatch.campaigns.evidence.targets import named_targets
-from stillwatch.campaigns.finding import Finding, Findings, TemplateExample, TestedGroup
+from stillwatch.campaigns.finding import OPENLY_ONE, Finding, Findings, TemplateExample, TestedGroup
 from stillwatch.campaigns.harvest import Harvest, Harvests
 from stillwatch.campaigns.measures import Floats, Measures
 from stillwatch.campaigns.pictures import Everybody, make_pictures, tell
@@ -252,7 +251,7 @@ def _finding(
         expected_false=subject.expected_false
         if isinstance(subject, Harvest)
         else expected_false(subject, kind, context.limits),
-        claim=_claim(kind, n_accounts, n, first, last, shares, _verified(subject, context.index)),
+        claim=_claim(kind, n_accounts, n, first, last, shares, _verified(subject, context.index), _unnamed(subject)),
         accounts=n_accounts,
         exchanges=n,
         trajectories=trajectories,
@@ -288,7 +287,7 @@ def _bar(subject: Assessed | Harvest, verdict: str, limits: Thresholds) -> _Bar:
 
 def _doubt(subject: Assessed | Harvest) -> float | None:
     """Bits that were taken off; None where accounts do not hide that they belong together."""
-    taken_off = 0.0 if isinstance(subject, Harvest) else doubt(subject.strangers)
+    taken_off = 0.0 if isinstance(subject, Harvest) else subject.doubt
     return round(taken_off, 3) if np.isfinite(taken_off) else None
 
 
@@ -348,8 +347,20 @@ def _verified(subject: Assessed | Harvest, index: AccountIndex) -> bool | None:
     return None if (said < 0).all() else bool((said != 0).all())
 
 
+def _unnamed(subject: Assessed | Harvest) -> bool:
+    """Whether a harvest's accounts act as one, and the log does not tell whose they are."""
+    return isinstance(subject, Harvest) and any(e.name == OPENLY_ONE and e.observed == 0.0 for e in subject.evidence)
+
+
 def _claim(
-    kind: str, accounts: int, n: int, first: int, last: int, shares: dict[str, float], verified: bool | None
+    kind: str,
+    accounts: int,
+    n: int,
+    first: int,
+    last: int,
+    shares: dict[str, float],
+    verified: bool | None,
+    unnamed: bool,
 ) -> str:
     days = max((last - first) / 86_400e6, 0.0)
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
@@ -360,6 +371,13 @@ def _claim(
     if kind == "harvest":
         who = "One account" if accounts == 1 else f"One party, with {accounts:,} accounts that show whose they are,"
         after = f", after {' and '.join(sorted(shares, key=lambda s: -shares[s])[:2])}" if shares else ""
+        if unnamed:
+            return (
+                f"{accounts:,} accounts that act as one collected {n:,} answers in {span} as one collects training "
+                f"data{after}. The log names neither payments nor domains nor organisations: if they are one "
+                "customer's, it is a matter of terms; if they pretend to be many customers', it is a campaign. A "
+                "registry tells."
+            )
         said = {
             True: "The registry calls it verified",
             False: "The registry calls it unverified",

@@ -222,15 +222,21 @@ def _told_once(tested: Sequence[Harvest]) -> list[Harvest]:
 
 def _openness(strangers: float) -> Evidence:
     """What is said of accounts that act as one and do not hide it: no bits, since it says nothing of what they do."""
+    sentence = (
+        f"they act as one, and {1.0 - strangers:.0%} of the pairs among them have a payment or a domain in common: "
+        "they show that they are one party"
+        if np.isfinite(strangers)
+        else "they act as one, and the log names neither payments nor domains nor organisations: whether they are one "
+        "party in the open, or pretend to be many, it does not tell"
+    )
     return Evidence(
         family="identity",
         axis="coordination",
         name=OPENLY_ONE,
         bits=0.0,
-        observed=1.0 - strangers,
+        observed=1.0 - strangers if np.isfinite(strangers) else 0.0,
         expected=1.0,
-        sentence=f"they act as one, and {1.0 - strangers:.0%} of the pairs among them have a payment or a domain in "
-        "common: they show that they are one party",
+        sentence=sentence,
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.campaigns.assess import MIN_CAMPAIGN_EXCHANGES, Assessed
-from stillwatch.campaigns.concealment import doubt
 from stillwatch.campaigns.explanations import IDENTITY
 from stillwatch.campaigns.finding import Evidence
 
@@ -114,7 +113,7 @@ def judge(
     for subject, act, campaign in zip(subjects, acts, collects, strict=True):
         if campaign:
             verdicts.append("campaign")
-        elif subject.whole and ((act and doubt(subject.strangers) == 0.0) or subject.network_number in carries):
+        elif subject.whole and ((act and subject.doubt == 0.0) or subject.network_number in carries):
             verdicts.append("network")
         else:
             verdicts.append("clear")
@@ -137,12 +136,15 @@ def promising(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
 
 
 def openly_one(subjects: Sequence[Assessed], limits: Thresholds) -> list[bool]:
-    """Which streams are of accounts that act as one and do not hide it: one party with many accounts."""
+    """Which streams are of accounts that act as one and do not hide it: one party with many accounts.
+
+    So are those of which the log does not tell whose they are, where it names no organisation either.
+    """
     return [
         _is_worth_testing(s)
         and s.network.total_bits > limits.decoy
         and _acts_alike(s, limits.coordination)
-        and not _hides(s)
+        and (s.unnamed or not _hides(s))
         for s in subjects
     ]
 
@@ -154,7 +156,7 @@ def collects_data(subject: Assessed, limits: Thresholds) -> bool:
 
 def strength(subject: Assessed) -> float:
     """What a stream is judged by: the lesser of extraction and margin, in bits, less what speaks of openness."""
-    return min(subject.extraction_bits, subject.margin_bits) - doubt(subject.strangers)
+    return min(subject.extraction_bits, subject.margin_bits) - subject.doubt
 
 
 def seem_honest(strengths: npt.NDArray[np.float64]) -> float:
@@ -197,7 +199,7 @@ def _acts_alike(subject: Assessed, threshold: float) -> bool:
 
 def _hides(subject: Assessed) -> bool:
     """Whether accounts present themselves as strangers, more or less, or nothing is known of who they are."""
-    return doubt(subject.strangers) < float("inf")
+    return subject.doubt < float("inf")
 
 
 def _coordinates(evidence: Evidence) -> bool:

@@ -58,8 +58,13 @@ class VerdictBar:
     @property
     def taken_off(self) -> str:
         """Why bits were taken off, in words; empty where none were."""
-        if not self.doubt or self.strangers is None:
+        if not self.doubt:
             return ""
+        if self.strangers is None:
+            return (
+                "the log names neither payments nor domains nor organisations, and nothing tells a company with many "
+                "accounts from strangers"
+            )
         return (
             f"{share(self.strangers)} of the pairs among its accounts have neither a payment nor a domain in common: "
             f"nothing is taken off from {share(SHOWN)} on, and below {share(HALF_SHOWN)} they hide nothing"
@@ -75,7 +80,10 @@ class VerdictBar:
             ("the lesser of the two" if doubt else "strength: the lesser of the two", min(extraction, margin)),
         ]
         if doubt:
-            rows.append(("taken off, since its accounts only half hide that they belong together", -doubt))
+            why = "its accounts only half hide that they belong together"
+            if self.strangers is None:
+                why = "the log does not tell whose its accounts are"
+            rows.append((f"taken off, since {why}", -doubt))
             rows.append(("strength", min(extraction, margin) - doubt))
         return [(name, thousandths(value)) for name, value in rows]
 

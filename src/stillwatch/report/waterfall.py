@@ -99,6 +99,8 @@ def waterfall(finding: Finding, prior_per_million: float) -> list[Step]:
         at += taken
     if finding.doubt_bits:
         said_of_it = "its accounts only half hide that they belong together"
+        if finding.strangers is None:
+            said_of_it = "the log does not tell whose its accounts are"
         steps.append(Step("doubt", "half hidden", "", "", -finding.doubt_bits, at, at - finding.doubt_bits, said_of_it))
         at -= finding.doubt_bits
     sentence = "log2 of the odds that are left: the probability above is this number"

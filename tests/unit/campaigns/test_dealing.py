@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stillwatch.campaigns.cells import Cells
-from stillwatch.campaigns.concealment import doubt
+from stillwatch.campaigns.concealment import DOUBT_BITS, doubt
 from stillwatch.campaigns.dealing import KEPT_TO, dealing
 from stillwatch.campaigns.streams import Stream
 
@@ -79,3 +79,9 @@ def test_the_less_accounts_hide_the_more_is_taken_off() -> None:
     """Nothing for strangers, or where no identity is known; all of it for accounts that share a card."""
     assert doubt(0.9) == doubt(float("nan")) == 0.0
     assert 0.0 < doubt(0.7) < doubt(0.6) < doubt(0.4) == float("inf")
+
+
+def test_a_log_that_names_no_one_shows_no_strangers() -> None:
+    """A company with many accounts looks the same there: as much is taken off as where they only half hide it."""
+    assert doubt(float("nan"), unnamed=True) == DOUBT_BITS
+    assert doubt(0.9, unnamed=True) == 0.0

@@ -30,6 +30,8 @@ def stream(bits: float, *, one_of_many: bool = False, n_exchanges: int = 5000) -
         network_number=0,
         network=SimpleNamespace(total_bits=100.0),
         one_of_many=one_of_many,
+        doubt=0.0,
+        unnamed=False,
     )
 
 
