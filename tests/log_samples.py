@@ -145,3 +145,14 @@ def read(
     hashes = hash_strings(table["exchange_id"]).to_numpy()
     dropped = duplicate_positions(hashes, pa.array(positions, pa.int64()).to_numpy())
     return Outcome(table, quarantine.table(), said, len(dropped), formats)
+
+
+def zstd(data: bytes) -> bytes:
+    """The data as one zstd frame."""
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
+
+
+GOOD = exchanges(400)
+"""A log that is whole, to be broken."""
+
+IDS = [row["exchange_id"] for row in GOOD]
