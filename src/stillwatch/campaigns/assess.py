@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stillwatch.campaigns.calibration import rank_bits
 from stillwatch.campaigns.cells import Cells, CellsOfUnits
-from stillwatch.campaigns.concealment import Faces, Places, common_places, concealment, doubt, scatter
+from stillwatch.campaigns.concealment import NAMED, Faces, Places, common_places, concealment, doubt, scatter
 from stillwatch.campaigns.dealing import Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
@@ -68,7 +68,7 @@ class Assessed:
     """A network, or one campaign in it, with everything that speaks for and against it.
 
     strangers: share of pairs of its accounts that no identity joins; NaN where none is known.
-    unnamed: whether nothing in the log says whose any account is: no payment, domain or organisation.
+    unnamed: whether the log does not tell whose accounts are: hardly a payment or domain, and no organisation.
     one_of_many: whether it is a small part of a network that carries much besides, as each of many customers is.
     asked_bits: of what it asks for, against single moulds of honest accounts.
     row: its row in the candidates' measures.
@@ -259,7 +259,7 @@ def assess(
         moulds=measuring.measure(null[2]),
         bags=measuring.measure(null[3]),
         dealings=[dealing(cells, n.members, streams) for n, streams in zip(networks, split, strict=True)],
-        unnamed=not faces.known.any() and not declared.any(),
+        unnamed=float(np.mean(faces.known)) < NAMED and not declared.any(),
     )
     subjects, candidates = bench.weigh(plan, 0)
     return Assessment(subjects, candidates, bench)

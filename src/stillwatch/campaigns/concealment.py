@@ -46,12 +46,16 @@ DOUBT_BITS = 4.0
 in sixteen is assumed to look like that."""
 
 
+NAMED = 0.5
+"""Share of accounts that show a payment or a domain from which the log tells whose accounts are."""
+
+
 def doubt(strangers: float, unnamed: bool = False) -> float:
     """Bits to take off for how openly accounts belong together; infinite where they do not hide it.
 
     strangers: share of pairs that no identity joins; NaN where none is known: different accounts are all that is known.
-    unnamed: whether the log names no organisation either. Then nothing tells a company with many accounts from
-    strangers, and as much is taken off as where accounts only half hide it.
+    unnamed: whether the log hardly tells whose any account is, and names no organisation. Then nothing tells a company
+    with many accounts from strangers, and as much is taken off as where accounts only half hide it.
     """
     if np.isnan(strangers):
         return DOUBT_BITS if unnamed else 0.0

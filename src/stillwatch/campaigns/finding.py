@@ -10,6 +10,9 @@ import msgspec
 OPENLY_ONE = "openly-one"
 """The entry, of no bits, that a finding has where one party's many accounts act as one and do not hide it."""
 
+UNNAMED = "unnamed-accounts"
+"""The same where the log does not tell whose the accounts are."""
+
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One observation with its likelihood ratio.
@@ -157,6 +160,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reviews: list[str] = msgspec.field(default_factory=list)
     missing: list[str] = msgspec.field(default_factory=list)
     pictures: Pictures = msgspec.field(default_factory=Pictures)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether it is a harvest of accounts that act as one, and the log does not tell whose they are."""
+        return any(one.name == UNNAMED for one in self.evidence)
 
 
 class TestedGroup(msgspec.Struct, frozen=True, kw_only=True):

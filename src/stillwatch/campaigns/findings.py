@@ -16,7 +16,7 @@ from stillwatch import schema
 from stillwatch.campaigns.assess import Assessed, Assessment
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import named_targets
-from stillwatch.campaigns.finding import OPENLY_ONE, Finding, Findings, TemplateExample, TestedGroup
+from stillwatch.campaigns.finding import UNNAMED, Finding, Findings, TemplateExample, TestedGroup
 from stillwatch.campaigns.harvest import Harvest, Harvests
 from stillwatch.campaigns.measures import Floats, Measures
 from stillwatch.campaigns.pictures import Everybody, make_pictures, tell
@@ -251,7 +251,16 @@ def _finding(
         expected_false=subject.expected_false
         if isinstance(subject, Harvest)
         else expected_false(subject, kind, context.limits),
-        claim=_claim(kind, n_accounts, n, first, last, shares, _verified(subject, context.index), _unnamed(subject)),
+        claim=_claim(
+            kind,
+            n_accounts,
+            n,
+            first,
+            last,
+            shares,
+            _verified(subject, context.index),
+            any(e.name == UNNAMED for e in subject.evidence),
+        ),
         accounts=n_accounts,
         exchanges=n,
         trajectories=trajectories,
@@ -347,11 +356,6 @@ def _verified(subject: Assessed | Harvest, index: AccountIndex) -> bool | None:
     return None if (said < 0).all() else bool((said != 0).all())
 
 
-def _unnamed(subject: Assessed | Harvest) -> bool:
-    """Whether a harvest's accounts act as one, and the log does not tell whose they are."""
-    return isinstance(subject, Harvest) and any(e.name == OPENLY_ONE and e.observed == 0.0 for e in subject.evidence)
-
-
 def _claim(
     kind: str,
     accounts: int,
@@ -374,9 +378,8 @@ def _claim(
         if unnamed:
             return (
                 f"{accounts:,} accounts that act as one collected {n:,} answers in {span} as one collects training "
-                f"data{after}. The log names neither payments nor domains nor organisations: if they are one "
-                "customer's, it is a matter of terms; if they pretend to be many customers', it is a campaign. A "
-                "registry tells."
+                f"data{after}. The log names no payment, domain or organisation of theirs: if they are one customer's, "
+                "it is a matter of terms; if they pretend to be many customers', it is a campaign. A registry tells."
             )
         said = {
             True: "The registry calls it verified",

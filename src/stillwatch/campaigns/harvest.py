@@ -32,7 +32,7 @@ from stillwatch.campaigns.assess import (
 from stillwatch.campaigns.calibration import rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
-from stillwatch.campaigns.finding import OPENLY_ONE, Evidence, Explanation
+from stillwatch.campaigns.finding import OPENLY_ONE, UNNAMED, Evidence, Explanation
 from stillwatch.campaigns.measures import Floats, Measures, Measuring, chosen
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS, Thresholds, openly_one
@@ -226,13 +226,13 @@ def _openness(strangers: float) -> Evidence:
         f"they act as one, and {1.0 - strangers:.0%} of the pairs among them have a payment or a domain in common: "
         "they show that they are one party"
         if np.isfinite(strangers)
-        else "they act as one, and the log names neither payments nor domains nor organisations: whether they are one "
+        else "they act as one, and the log names no payment, domain or organisation of theirs: whether they are one "
         "party in the open, or pretend to be many, it does not tell"
     )
     return Evidence(
         family="identity",
         axis="coordination",
-        name=OPENLY_ONE,
+        name=OPENLY_ONE if np.isfinite(strangers) else UNNAMED,
         bits=0.0,
         observed=1.0 - strangers if np.isfinite(strangers) else 0.0,
         expected=1.0,

@@ -55,31 +55,33 @@ def mixed_in(cells: Cells, rows: Ints, telling: Ints, labels: Ints) -> npt.NDArr
         if len(mine) == 1:
             continue
         mine = mine[np.argsort(-size[mine], kind="stable")]
-        own = {int(k): order[bounds[k] : bounds[k + 1]] for k in mine}
-        sent: dict[int, Floats] = {
-            k: np.bincount(unit[r], load[r], len(units)).astype(np.float64) for k, r in own.items()
-        }
-        besides = whole - np.sum(list(sent.values()), axis=0)
+        own = [order[bounds[k] : bounds[k + 1]] for k in mine]
+        together = np.concatenate(own)
+        besides = whole - np.bincount(unit[together], load[together], len(units))
         if besides.sum() < CARRIES * whole.sum():
             continue
         besides = (1.0 - ANYWHERE) * besides / besides.sum() + ANYWHERE / len(units)
-        theirs: Floats = np.zeros(len(units))
-        for k in mine:
-            mixed = theirs.sum() > 0 and _is_mixed(sent[int(k)], theirs, besides)
-            out[k] = mixed
-            if not mixed:
-                theirs = theirs + sent[int(k)]
+        theirs = np.zeros(len(units))
+        # A key has a row an account, so that only the accounts that it uses are looked at.
+        for k, its in zip(mine, own, strict=True):
+            out[k] = theirs.any() and _is_mixed(unit[its], load[its], theirs, besides)
+            if not out[k]:
+                theirs[unit[its]] += load[its]
     return out
 
 
-def _is_mixed(sent: Floats, theirs: Floats, besides: Floats) -> bool:
-    """Whether one key's trajectories by account go by `besides`, shares, and not by `theirs`, trajectories."""
-    driven = (1.0 - ANYWHERE) * theirs / theirs.sum() + ANYWHERE * besides
-    if float((sent * np.log2(driven / besides)).sum()) > -AGAINST_BITS:
+def _is_mixed(used: Ints, sent: Floats, theirs: Floats, besides: Floats) -> bool:
+    """Whether one key's trajectories go by `besides`, and not by `theirs`.
+
+    Shapes: used, sent (k,) its accounts and its trajectories on each; theirs, besides (n_accounts,) trajectories of the
+    label's other keys, and shares of what the network sends besides.
+    """
+    driven = (1.0 - ANYWHERE) * theirs[used] / theirs.sum() + ANYWHERE * besides[used]
+    if float((sent * np.log2(driven / besides[used])).sum()) > -AGAINST_BITS:
         return False
     n = float(sent.sum())
     mixed = -np.expm1(n * np.log1p(-besides))
-    if np.count_nonzero(sent) < MIXED_OVER * mixed.sum():
+    if len(used) < MIXED_OVER * mixed.sum():
         return False
     there = theirs > 0
-    return bool(bdtr(np.floor(sent[there].sum()), round(n), float(besides[there].sum())) >= SELDOM)
+    return bool(bdtr(np.floor(sent[there[used]].sum()), round(n), float(besides[there].sum())) >= SELDOM)

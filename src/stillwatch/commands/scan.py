@@ -255,9 +255,13 @@ def show(findings: Findings, summary: dict[str, Any], out: Path) -> None:
         if near:
             verb = "collects" if len(near) == 1 else "collect"
             console.print(f"{listed(near, 6)} {verb} as much as a campaign would: the report says what to find out.")
-    if kinds["harvest"]:
-        they = "1 customer makes" if kinds["harvest"] == 1 else f"{kinds['harvest']:,} customers make"
+    unnamed = [names[one.finding_id] for one in findings.findings if one.unnamed]
+    if openly := kinds["harvest"] - len(unnamed):
+        they = "1 customer makes" if openly == 1 else f"{openly:,} customers make"
         console.print(f"{they} training data.")
+    if unnamed:
+        act = "acts as one and collects" if len(unnamed) == 1 else "act as one and collect"
+        console.print(f"{listed(unnamed, 6)} {act} training data; whose accounts they are, a registry would tell.")
     for one in findings.declared:
         if one.spared or one.status != "in effect":
             said = f"{one.name} {one.use} ({one.owner}, until {one.until}): {one.sentence}"

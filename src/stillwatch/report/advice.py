@@ -84,7 +84,14 @@ def next_steps(findings: Sequence[Finding], names: Mapping[str, str], roles: Map
             f"Look at {them} only if your terms forbid resale or shared accounts: no network is accused of collecting "
             "training data."
         )
-    harvests = [names[one.finding_id] for one in findings if one.verdict == "harvest"]
+    unnamed = [names[one.finding_id] for one in findings if one.unnamed]
+    if unnamed:
+        out.append(
+            f"Look up whose accounts {listed(unnamed, 6)} {'is' if len(unnamed) == 1 else 'are'} made of, and scan "
+            "again with a registry (--accounts): if they are one customer's, it is a matter of terms; if they pass for "
+            "many customers', it is a campaign."
+        )
+    harvests = [names[one.finding_id] for one in findings if one.verdict == "harvest" and not one.unnamed]
     if harvests:
         whom = "the customer" if len(harvests) == 1 else "the customers"
         out.append(

@@ -62,8 +62,8 @@ class VerdictBar:
             return ""
         if self.strangers is None:
             return (
-                "the log names neither payments nor domains nor organisations, and nothing tells a company with many "
-                "accounts from strangers"
+                "the log names no payment, domain or organisation of these accounts, and nothing tells a company with "
+                "many accounts from strangers"
             )
         return (
             f"{share(self.strangers)} of the pairs among its accounts have neither a payment nor a domain in common: "

@@ -62,11 +62,18 @@ def conclude(
         )
     if networks:
         details.append(_networks(networks, set(links["network_id"].to_pylist()), summary, names))
-    if harvests:
+    openly, unnamed = [one for one in harvests if not one.unnamed], [one for one in harvests if one.unnamed]
+    if openly:
         details.append(
-            f"{spelled(len(harvests)).capitalize()} "
-            f"{'customer makes' if len(harvests) == 1 else 'customers make'} training data in the open: a matter of "
+            f"{spelled(len(openly)).capitalize()} "
+            f"{'customer makes' if len(openly) == 1 else 'customers make'} training data in the open: a matter of "
             "terms, not of fraud."
+        )
+    if unnamed:
+        details.append(
+            f"{spelled(len(unnamed)).capitalize()} {'group' if len(unnamed) == 1 else 'groups'} of accounts that act "
+            "as one collected training data, and these logs do not tell whose they are: one customer's, or many who "
+            "hide that they are one. A registry tells."
         )
     spared = [one for one in findings.declared if one.spared]
     if spared:

@@ -275,6 +275,11 @@ def _nearest(scan: ScanFolder, coordination: float, extraction: float) -> Tested
 def _reason(part: Part) -> str:
     finding = f"{part.name} ({part.finding.finding_id}, {part.finding.verdict})"
     own = f"with {bits(part.bits)} bits of its own"
+    if part.finding.unnamed:
+        return (
+            f"It is of the accounts of {finding}, which act as one and collect training data; the log does not tell "
+            "whose they are, so that nobody is accused of hiding it."
+        )
     if part.finding.verdict == "harvest":
         return (
             f"It is an account of the customer of {finding}, whose traffic collects training data: a matter "

@@ -48,7 +48,11 @@ def lacking(group: TestedGroup, null: NullSample) -> str:
         short.append(f"{_at_least(needed - over)} bits over the best honest explanation")
     if short:
         short += [f"answers (fewer than {null.least_exchanges:,})"] if group.exchanges < null.least_exchanges else []
-        less = f", {bits(taken_off)} being taken off as its accounts only half hide what they are" if taken_off else ""
+        less = (
+            f", {bits(taken_off)} being taken off as it is not fully shown that its accounts hide what they are"
+            if taken_off
+            else ""
+        )
         return listed(short) + less
     if group.doubt_bits is None:
         return "concealment: its accounts do not hide that they belong together"

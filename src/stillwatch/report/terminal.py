@@ -144,7 +144,12 @@ def _references(answer: FindingAnswer) -> list[RenderableType]:
         out.append(Text("A network is no accusation: it says that accounts act as one, not what for.", style="italic"))
     if finding.verdict == "harvest":
         out.append(
-            Text("A harvest is a matter of terms: nobody hides anything, and nobody is accused of fraud.", "italic")
+            Text(
+                "Nobody is accused: the log does not tell whether these accounts are one customer's, or hide it."
+                if finding.unnamed
+                else "A harvest is a matter of terms: nobody hides anything, and nobody is accused of fraud.",
+                "italic",
+            )
         )
     return out
 

@@ -17,7 +17,7 @@ from traffic_by_hand import DAY, Traffic, marks
 
 from stillwatch.campaigns.assess import Assessed, Assessment, Bench
 from stillwatch.campaigns.cells import Cells, make_cells
-from stillwatch.campaigns.finding import OPENLY_ONE, Evidence
+from stillwatch.campaigns.finding import OPENLY_ONE, UNNAMED, Evidence
 from stillwatch.campaigns.harvest import Harvest, find_harvests, together_bits
 from stillwatch.campaigns.keys import key_exchanges
 from stillwatch.campaigns.measures import Measuring
@@ -89,7 +89,9 @@ def serve(traffic: Traffic, rng: np.random.Generator, units: npt.NDArray[Any]) -
     traffic.add(units, at, template=ORDERS, markers=marks("summary"), output_tokens=150, reasoning_tokens=0)
 
 
-def subject(cells: Cells, key: int, *, strangers: float, families: Sequence[str] = ("text", "time")) -> Assessed:
+def subject(
+    cells: Cells, key: int, *, strangers: float, families: Sequence[str] = ("text", "time"), unnamed: bool = False
+) -> Assessed:
     """What the members send under a key, whose accounts these families say act as one."""
     number = int(np.searchsorted(cells.key_hash, key))
     rows = np.flatnonzero((cells.key == number) & np.isin(cells.unit, MEMBERS))
@@ -117,21 +119,25 @@ def subject(cells: Cells, key: int, *, strangers: float, families: Sequence[str]
         "explanations": [],
         "sharing": None,
         "strangers": strangers,
+        "unnamed": unnamed,
         "n_exchanges": int(cells.n[rows].sum()),
         "row": 0,
     }
     return Assessed(**told)
 
 
-def harvests(traffic: Traffic, *, key: int = MOULD, verdict: str = "clear", **said: Any) -> list[Harvest]:
-    """Who was tested, the strongest first, where the members are a network with one stream on which that is said."""
+def harvests(
+    traffic: Traffic, *, key: int = MOULD, also: Sequence[int] = (), verdict: str = "clear", **said: Any
+) -> list[Harvest]:
+    """Who was tested, the strongest first, the members being a network with a stream a key, of which that is said."""
     connection = traffic.connection()
     key_exchanges(connection, [MEMBERS])
     cells = make_cells(connection)
     known: dict[str, Any] = {field.name: None for field in fields(Bench)} | {"connection": connection, "cells": cells}
     known["measuring"] = Measuring(connection, cells)
-    told: dict[str, Any] = {"subjects": [subject(cells, key, **said)], "candidates": None, "bench": Bench(**known)}
-    return find_harvests(Assessment(**told), [verdict], LIMITS, 14.0).tested
+    subjects = [subject(cells, one, **said) for one in (key, *also)]
+    told: dict[str, Any] = {"subjects": subjects, "candidates": None, "bench": Bench(**known)}
+    return find_harvests(Assessment(**told), [verdict] * len(subjects), LIMITS, 14.0).tested
 
 
 def found(tested: Sequence[Harvest]) -> list[Harvest]:
@@ -152,6 +158,27 @@ def test_accounts_that_act_as_one_openly_are_one_party() -> None:
     assert (openly.bits, openly.observed) == (0.0, 1.0)
     assert openly.axis == "coordination"
     assert party.coordination_bits == 0.0
+
+
+def test_what_a_party_collects_in_two_streams_it_collects_together() -> None:
+    """It is one party, with the exchanges of both."""
+    rng = np.random.default_rng(1)
+    traffic = shops(rng)
+    for mould in (MOULD, MOULD + 1):
+        collect(traffic, rng, np.repeat(MEMBERS, 90), template=mould)
+    (party,) = harvests(traffic, also=[MOULD + 1], strangers=0.0)
+    assert party.found
+    assert party.n_exchanges == 12 * 180
+
+
+def test_of_accounts_that_a_log_does_not_name_it_is_said() -> None:
+    """They act as one, and nothing tells whether they are one customer's: no openness is claimed."""
+    rng = np.random.default_rng(1)
+    traffic = shops(rng)
+    collect(traffic, rng, np.repeat(MEMBERS, 110))
+    (party,) = harvests(traffic, strangers=float("nan"), unnamed=True)
+    assert party.found
+    assert [one.name for one in party.evidence if one.axis == "coordination"] == [UNNAMED]
 
 
 @pytest.mark.parametrize(
