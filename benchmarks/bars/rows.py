@@ -55,8 +55,8 @@ def _clean(name: str, wanted: int) -> Callable[[Sequence[Kept]], Iterator[Figure
         yield Figure(what, "-", f"{wanted} worlds, none false", got, len(runs), false == 0 if enough or false else None)
         low, high = share_interval(accused, honest)
         yield Figure(
-            f"{name}: honest accounts accused", "-", "within the promise",
-            f"{accused} of {honest:,} ({low:.2g} to {high:.2g})", len(runs), accused == 0 or None,
+            f"{name}: honest accounts accused", "-", "0",
+            f"{accused} of {honest:,} ({low:.2g} to {high:.2g})", len(runs), accused == 0,
         )  # fmt: skip
         groups: dict[tuple[str, str], list[int]] = {}
         for one in runs:
@@ -66,8 +66,8 @@ def _clean(name: str, wanted: int) -> Callable[[Sequence[Kept]], Iterator[Figure
                 counted[1] += group.accused
         (by, value), worst = max(groups.items(), key=lambda item: (item[1], item[0]), default=(("-", "-"), [0, 0]))
         text = f"{worst[0]} false, {worst[1]} accused" + (f" ({by} {value})" if any(worst) else "")
-        yield Figure(f"{name}: the worst language, time zone, plan or VPN group", "-", "within the promise", text,
-                     len(runs), not any(worst) or None)  # fmt: skip
+        yield Figure(f"{name}: the worst language, time zone, plan or VPN group", "-", "none false", text,
+                     len(runs), worst[0] == 0)  # fmt: skip
 
     return told
 
@@ -108,7 +108,7 @@ def _found(
             n = sum(one.finding_id is not None for one in scores)
             low, high = share_interval(n, len(scores))
             got = f"{n} of {len(scores)} ({low:.2f} to {high:.2f}){_oracle(runs, campaign)}"
-            yield Figure(f"{campaign}: found", shared, "all", got, len(runs), n == len(scores))
+            yield Figure(f"{campaign}: found", shared, "all", got, len(runs), n == len(scores) > 0)
             for measure, bar in bars.items():
                 text, met = _mean([getattr(one, measure) for one in scores], bar)
                 yield Figure(f"{campaign}: {measure.replace('_', ' ')}", shared, f"{bar}", text, len(runs), met)
@@ -171,9 +171,16 @@ def _delay(campaign: str, days: float | None, share: float) -> Callable[[Sequenc
     def told(results: Sequence[Kept]) -> Iterator[Figure]:
         delays = [d for one in results if one.days for d in one.days.campaigns if d.campaign.startswith(campaign)]
         at = [f"{d.days:.0f} days, {d.share:.0%}" if d.days is not None else "never" for d in delays]
-        met = all(d.share is not None and d.share <= share and (days is None or d.days <= days) for d in delays)
+        in_time = [d.share is not None and d.share <= share and (days is None or d.days <= days) for d in delays]
         bar = f"{'' if days is None else f'{days:.0f} day, '}{share:.0%} of it"
-        yield Figure(f"{campaign}: scanned daily, found after", ALL_SHARED, bar, "; ".join(at) or "-", len(delays), met)
+        yield Figure(
+            f"{campaign}: scanned daily, found after",
+            ALL_SHARED,
+            bar,
+            "; ".join(at) or "-",
+            len(delays),
+            bool(delays) and all(in_time),
+        )
 
     return told
 

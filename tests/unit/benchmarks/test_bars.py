@@ -44,3 +44,5 @@ def test_a_run_is_made_once_and_read_off(tmp_path: Path) -> None:
     lines = list(table([row], [1, 2], tmp_path))
     assert any(line.startswith("| hydra_campaign: found | - | all |") for line in lines)
     assert any("honest accounts accused" in line and line.endswith("| 1 | open |") for line in lines)
+    (unknown,) = _found(("nobody",), "-")([first])
+    assert unknown.met is False, "a campaign that no world has is not found"
