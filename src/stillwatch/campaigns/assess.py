@@ -41,6 +41,7 @@ AMOUNT = frozenset({"fresh-answers", "answers"})
 """Evidence of how much was collected; all other extraction evidence is of what was."""
 
 KIND = "kind"
+AMOUNTS = "amount"
 KIND_COUNTS = 0.5
 """A rare kind of answers counts half of what a rare amount does: every campaign takes all that it can get, but many ask
 for what others ask for too. Of single accounts, which are compared with people, both count alike."""
@@ -157,7 +158,7 @@ class Bench:
         groups = _of_plan(self.of_units, plan)
         candidates = self.measuring.measure(groups)
         coordination, extraction = _scores(candidates, self.references, self.singles)
-        made_by = _made_by(candidates, self.singles, self.moulds)
+        made_by = _made_by(candidates, self.references, self.singles, self.moulds)
         sorted_unit = self.account_unit[self.by_unit]
         night = at_night(self.connection, cells, groups)
         subjects = []
@@ -175,7 +176,8 @@ class Bench:
             evidence = _combine([*sharing_evidence(sharing), *placed, *concealed])
             dealt = self.dealings[number]
             place = _place(cells, self.of_units, network.members, groups[row], stream, candidates, row, dealt)
-            place = replace(place, common=common_places(self.places, accounts), owners=sharing.in_parties)
+            place = replace(place, common=common_places(self.places, accounts))
+            place = replace(place, owners=sharing.in_parties, kept=sharing.kept_bits)
             narrow = rank_bits(float(candidates.focus[row]), self.bags.focus)
             together = float(2.0 ** candidates.sync[row])
             place = replace(place, narrow=narrow, night=float(night[row]), together=together)
@@ -189,7 +191,7 @@ class Bench:
                     evidence=evidence,
                     explanations=weigh_explanations(
                         evidence,
-                        {name: score.bits(row) for name, score in made_by.items()},
+                        made_by[row],
                         place,
                         apart_evidence(sharing),
                     ),
@@ -198,7 +200,7 @@ class Bench:
                     n_exchanges=n_exchanges,
                     row=first + row,
                     one_of_many=stream is not None and place.one_of_many,
-                    asked_bits=made_by["customers"].bits(row),
+                    asked_bits=made_by[row]["customers"],
                     unnamed=self.unnamed,
                 )
             )
@@ -396,28 +398,42 @@ def _scores(candidates: Measures, references: Measures, singles: Measures) -> tu
 
 
 def _extraction(
-    candidates: Measures, null: Measures, *, without: frozenset[str] = frozenset(), kind: float = KIND_COUNTS
+    candidates: Measures, null: Measures, *, of: tuple[str, ...] = (AMOUNTS, KIND), kind: float = KIND_COUNTS
 ) -> Score:
-    evidence = [one for one in measured_evidence().values() if one.axis == "extraction" and one.name not in without]
-    groups = ["amount" if one.name in AMOUNT else KIND for one in evidence]
-    return Score.of(evidence, groups, candidates, null, {KIND: kind})
+    evidence = [one for one in measured_evidence().values() if one.axis == "extraction" and _group(one) in of]
+    return Score.of(evidence, [_group(one) for one in evidence], candidates, null, {KIND: kind})
 
 
-def _made_by(candidates: Measures, singles: Measures, moulds: Measures) -> dict[str, Score]:
+def _group(one: MeasuredEvidence) -> str:
+    return AMOUNTS if one.name in AMOUNT else KIND
+
+
+def _made_by(candidates: Measures, references: Measures, singles: Measures, moulds: Measures) -> list[dict[str, float]]:
     """Extraction against what honest explanations say the stream is: one application, or people by themselves.
 
     A customer of many is compared with single moulds: a network's traffic is taken apart by mould before it is tested,
     and a mould that asks for one thing only is nothing rare, where an account with several of them would be.
 
+    What users of one tool ask for is the tool's, one fact of all of them, so the kind is compared with that of other
+    groups that use one mould; how much each asks is his own.
+
     Applications are honest units that live on moulds; where the log has no text, nothing tells them from people.
     """
     on_moulds = singles.mould >= LIVES_ON_MOULDS
     applications = chosen(singles, on_moulds) if on_moulds.any() else singles
-    return {
+    each = per_account(candidates)
+    made = {
         "applications": _extraction(candidates, applications),
-        "customers": _extraction(candidates, moulds if len(moulds.units) else applications, without=AMOUNT),
-        "people": _extraction(per_account(candidates), singles, kind=1.0),
+        "customers": _extraction(candidates, moulds if len(moulds.units) else applications, of=(KIND,)),
+        "people": _extraction(each, singles, kind=1.0),
     }
+    amount = _extraction(each, singles, of=(AMOUNTS,))
+    kind = _extraction(candidates, references if len(references.units) else singles, of=(KIND,))
+    out = []
+    for row in range(len(candidates.units)):
+        bits = {name: score.bits(row) for name, score in made.items()}
+        out.append(bits | {"users": min(bits["people"], amount.bits(row) + KIND_COUNTS * kind.bits(row))})
+    return out
 
 
 def _combine(evidence: list[Evidence]) -> list[Evidence]:

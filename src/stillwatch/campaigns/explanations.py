@@ -33,7 +33,8 @@ class Honest:
     """An honest explanation: the evidence of coordination that it predicts, and a sentence that says what it would be.
 
     made_by: what its extraction evidence is compared with: `applications` of one honest account each, if it is one
-    application whatever the number of its accounts; single `people`, if each account is somebody by himself.
+    application whatever the number of its accounts; single `people`, if each account is somebody by himself; `users` of
+    one tool, if it says what each of them asks for, and each how much.
     mixed: it needs a network that carries other traffic besides.  brief: it is over within a week.
     overlapping: its accounts send the same items.  hosted: one place sends for all of them.  owners: they are owners
     with several accounts each, and what those of one owner share says nothing of the others.  varied: many unrelated
@@ -126,7 +127,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
         "popular tool",
         "users of one tool, who share its template and its client",
         frozenset({"shared-template", "shared-client", "shared-tools", "partition", "concealment"}) | PLACE,
-        "people",
+        "users",
     ),
     Honest(
         "hosted tool",
@@ -134,7 +135,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
         frozenset({"shared-template", "shared-client", "shared-tools", "shared-network-prefix", "shared-items"})
         | {"shared-rhythm", "partition", "synchrony", "concealment"}
         | PLACE,
-        "people",
+        "users",
         hosted=True,
     ),
     Honest(
@@ -142,7 +143,7 @@ EXPLANATIONS: tuple[Honest, ...] = (
         "users of one tool who have several accounts each, to fail over or to share among a few",
         frozenset({"shared-template", "shared-client", "shared-tools", "partition", "synchrony", "concealment"})
         | PLACE,
-        "people",
+        "users",
         owners=True,
     ),
     Honest(
@@ -212,6 +213,7 @@ class Place:
     outside: share of its exchanges outside its busiest week; NaN in short logs.
     overlap: share of its accounts' prompts that another of them sent too; NaN without text.
     owners: share of its accounts whose owner has others among them (`sharing.Sharing.in_parties`).
+    kept: bits by which work handed on stays with its owner (`sharing.Sharing.kept_bits`).
     narrow: bits by which its opening prompts are more alike than those of honest accounts thrown together.
     common: share of its accounts' exchanges that prefixes carry which many of them use (`concealment.common_places`).
     night: share of its exchanges in each account's quietest hours (`rest.at_night`); NaN where that cannot be told.
@@ -225,6 +227,7 @@ class Place:
     overlap: float = float("nan")
     common: float = float("nan")
     owners: float = 0.0
+    kept: float = 0.0
     narrow: float = 0.0
     night: float = float("nan")
     together: float = 1.0
@@ -299,6 +302,9 @@ def weigh_explanations(
             against.append(
                 (alike, "hardly any other traffic goes through its accounts, and all of it is about one thing")
             )
+        if honest.owners and place.kept >= 1.0:
+            margin -= place.kept
+            said.insert(0, f"{_KEPT} (one driver in {2.0**place.kept:,.0f} at most)")
         if honest.mixed and place.minor:
             margin -= ASSUMED_BITS
             said.insert(0, _ONE_THING)
@@ -324,15 +330,19 @@ _RARE = {
     "kind",
     "customers": "of the applications that honest accounts run, only one in {bits:,.0f} asks for such a kind of "
     "answers",
+    "users": "of honest accounts and the tools that they use, only one in {bits:,.0f} collects as much, of such a "
+    "kind, as each of its accounts",
     "people": "of honest accounts by themselves, only one in {bits:,.0f} collects as much, of such a kind, as each of "
     "its accounts",
 }
+_KEPT = "work that goes on in another account stays with whoever pays for both, where one driver's would go anywhere"
 _ONE_THING = (
     "it looks just as one customer of many does, and of these one in sixteen is assumed to ask for such answers"
 )
 _COMMON = {
     "applications": "applications that one honest account runs collect as much, and of such a kind",
     "customers": "applications that one honest account runs ask for such a kind of answers",
+    "users": "honest users of a tool collect as much, and of such a kind, as each of its accounts",
     "people": "honest accounts by themselves collect as much, and of such a kind, as each of its accounts",
 }
 

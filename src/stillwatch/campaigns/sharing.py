@@ -27,6 +27,16 @@ so many members is smooth, and drawing more cost more than all the rest of a sca
 OF_ONE_OWNER = [GROUPS.index(name) for name in ("payment", "email", "handoff", "replay")]
 """What accounts of one owner have in common."""
 
+OWNED = [GROUPS.index(name) for name in ("payment", "email")]
+HANDED = [GROUPS.index(name) for name in ("handoff", "replay")]
+"""What shows whose an account is, and work that goes from account to account."""
+
+LEAVES = 0.05
+"""Share of an owner's work, at most, that goes on in an account of somebody else's."""
+
+BY_DESIGN = 8.0
+"""Bits that it can say at most: one driver in 256 is assumed to hand work on within one card or domain alone."""
+
 SMALL_PARTY = 0.25
 """Share of a group up to which a party of it is one owner with several accounts, and no driver with many."""
 
@@ -72,6 +82,7 @@ class Sharing:
     apart_bits (n_families,): the same where each member's own party is left out too: who pays with the same card, or
     goes on with the same work, is one owner with several accounts.  in_parties: share of members whose party has others
     in it; 0 where a party is larger than a quarter of all.
+    kept_bits: by which it speaks for owners with several accounts that work handed on stays with whoever pays.
     covered (n_groups,): share of members with at least `TELLING_BITS` of each group.
     n_random: size of the null sample.  extrapolated: whether bits go beyond what that sample shows.
     """
@@ -81,6 +92,7 @@ class Sharing:
     family_bits: Floats
     apart_bits: Floats
     in_parties: float
+    kept_bits: float
     random: Floats
     n_random: int
     extrapolated: bool
@@ -111,13 +123,30 @@ def weigh_sharing(
         return np.array([weigh(mean[f], random[:, f]) if mean[f] > 0 else 0.0 for f in range(len(FAMILIES))])
 
     family = calibrated(mean)
-    apart, in_parties = family, 0.0
+    apart, in_parties, kept = family, 0.0, 0.0
     _, party, size = np.unique(parties(scorer, units, OF_ONE_OWNER), return_inverse=True, return_counts=True)
     if len(units) and size.max() > 1 and size.max() <= max(SMALL_PARTY * len(units), 2.0):
         apart = np.minimum(family, calibrated(by_family(scorer.apart(units, party)).mean(axis=0)))
         in_parties = float((size[party] > 1).mean())
+        kept = _kept_bits(scorer, units, bits)
     covered = (bits >= TELLING_BITS).mean(axis=0)
-    return Sharing(bits.mean(axis=0), covered, family, apart, in_parties, random, len(random), few)
+    return Sharing(bits.mean(axis=0), covered, family, apart, in_parties, kept, random, len(random), few)
+
+
+def _kept_bits(scorer: Scorer, units: Units, bits: Floats) -> float:
+    """Bits by which handed-on work speaks for owners with several accounts, and against one driver; 0 to `BY_DESIGN`.
+
+    An owner's work goes on in an account of his own. One driver's goes on in any of his accounts, and so within one
+    card or domain as often as chance has it. Of a party's accounts with work in common all but one count.
+    Shapes: bits (n, n_groups) of the units.
+    """
+    _, owner, size = np.unique(parties(scorer, units, OWNED), return_inverse=True, return_counts=True)
+    handed = bits[:, HANDED].max(axis=1) >= TELLING_BITS
+    across = scorer.apart(units, owner)[:, HANDED].max(axis=1) >= TELLING_BITS
+    stays = np.maximum(np.bincount(owner[handed & ~across], minlength=len(size)) - 1, 0)
+    by_chance = np.clip((size - 1) / max(len(units) - 1, 1), 1.0 / len(units), 1.0)
+    says = float((stays * np.log2((1.0 - LEAVES) / by_chance)).sum())
+    return float(np.clip(says + (handed & across).sum() * np.log2(LEAVES), 0.0, BY_DESIGN))
 
 
 def _tail_bits(value: float, null: Floats) -> float:

@@ -121,7 +121,7 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
         piece("concealment", "identity", 4.0),
         piece("long-answers", "appetite", 5.0, axis="extraction"),
     ]
-    bits = {"applications": 5.0, "people": 2.0}
+    bits = {"applications": 5.0, "people": 2.0, "users": 2.0}
     explained = weigh_explanations(evidence, bits, Place(of_accounts=0.5))
     margins = {one.name: one.margin_bits for one in explained}
     assert margins["one organisation"] == 4.0 + 5.0
@@ -135,7 +135,7 @@ def test_the_margin_is_what_the_best_explanation_leaves() -> None:
 def test_a_class_is_over_within_a_week() -> None:
     """What lasts for weeks is no class, and that is said; nor is a proxy's customer one where all traffic is alike."""
     evidence = [piece("shared-template", "text", 7.0), piece("long-answers", "appetite", 5.0, axis="extraction")]
-    bits = {"applications": 5.0, "people": 2.0}
+    bits = {"applications": 5.0, "people": 2.0, "users": 2.0}
     brief = {e.name: e for e in weigh_explanations(evidence, bits, Place(outside=0.0))}
     between = {e.name: e for e in weigh_explanations(evidence, bits, Place(outside=0.125))}
     long = {e.name: e for e in weigh_explanations(evidence, bits, Place(outside=0.6))}
@@ -149,7 +149,7 @@ def test_a_class_is_over_within_a_week() -> None:
 def test_people_who_run_one_benchmark_send_the_same_items() -> None:
     """A list that is dealt out without overlap is no benchmark that many run; without text none can tell."""
     evidence = [piece("shared-email-domain", "identity", 7.0), piece("synchrony", "time", 5.0)]
-    bits = {"applications": 5.0, "people": 2.0}
+    bits = {"applications": 5.0, "people": 2.0, "users": 2.0}
 
     def margin(overlap: float) -> float:
         return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, Place(overlap=overlap))}["evaluator"]
@@ -168,7 +168,7 @@ def test_a_tool_that_sends_for_its_users_needs_a_place_of_all_of_them() -> None:
         piece("shared-rhythm", "time", 10.0),
         piece("shared-payment", "identity", 3.0),
     ]
-    bits = {"applications": 5.0, "people": 2.0}
+    bits = {"applications": 5.0, "people": 2.0, "users": 2.0}
     of_all = {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, Place(common=0.9))}
     assert of_all["hosted tool"] == 3.0 + 2.0
     for common in (0.1, float("nan")):
@@ -178,7 +178,7 @@ def test_a_tool_that_sends_for_its_users_needs_a_place_of_all_of_them() -> None:
 def test_a_resellers_users_ask_for_different_things() -> None:
     """Accounts that send one thing and nothing else are told from a reseller's, by four bits; a part of them is not."""
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
-    bits = {"applications": 6.0, "people": 2.0}
+    bits = {"applications": 6.0, "people": 2.0, "users": 2.0}
 
     def margin(place: Place) -> float:
         return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, place)}["reseller"]
@@ -192,7 +192,7 @@ def test_a_resellers_users_ask_for_different_things() -> None:
 def test_what_one_owner_shares_says_nothing_of_others() -> None:
     """Owners of several accounts explain cards and hours that only each owner's accounts have in common."""
     evidence = [piece("shared-payment", "identity", 8.0), piece("shared-rhythm", "time", 9.0)]
-    bits = {"applications": 5.0, "people": 2.0}
+    bits = {"applications": 5.0, "people": 2.0, "users": 2.0}
     apart = {"shared-payment": 0.0, "shared-rhythm": 1.0}
     some = weigh_explanations(evidence, bits, Place(owners=0.3), apart)
     none = weigh_explanations(evidence, bits, Place(), apart)
@@ -204,7 +204,7 @@ def test_what_one_owner_shares_says_nothing_of_others() -> None:
 def test_an_application_is_told_from_people() -> None:
     """The same evidence is compared with what one application, or one person, collects; the sentence says which."""
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
-    explained = weigh_explanations(evidence, {"applications": 6.0, "people": 0.0}, Place(of_accounts=0.5))
+    explained = weigh_explanations(evidence, {"applications": 6.0, "people": 0.0, "users": 0.0}, Place(of_accounts=0.5))
     said = {e.name: e for e in explained}
     assert "one in 64" in said["one organisation"].against[0]
     assert "by themselves collect as much" in said["class"].for_[0]
@@ -216,7 +216,7 @@ def test_a_customer_of_a_proxy_is_told_by_where_he_stands() -> None:
     One kept to few accounts is no customer.
     """
     evidence = [piece("long-answers", "appetite", 5.0, axis="extraction")]
-    bits = {"applications": 6.0, "customers": 1.5, "people": 0.0}
+    bits = {"applications": 6.0, "customers": 1.5, "people": 0.0, "users": 0.0}
 
     def margin(place: Place) -> float:
         return {e.name: e.margin_bits for e in weigh_explanations(evidence, bits, place)}["customer of a proxy"]
@@ -313,7 +313,7 @@ def test_people_who_work_a_list_off_at_home_share_what_it_takes() -> None:
         piece("shared-payment", "identity", 2.5),
         piece("synchrony", "time", 3.0),
     ]
-    bits = {"applications": 7.0, "people": 2.0, "customers": 7.0}
+    bits = {"applications": 7.0, "people": 2.0, "users": 2.0, "customers": 7.0}
 
     def margin(**place: float) -> float | None:
         known = {"common": 0.05, "night": 0.0, "together": 1.5} | place
