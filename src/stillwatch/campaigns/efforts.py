@@ -7,6 +7,8 @@ streams that share neither hands nor hours. Streams that do not seem honest, eac
   accounts, so two customers have as many accounts in common as any two random sets of them; or
 - where the network carries hardly anything else: accounts that serve nobody besides are a driver's own fleet, no proxy.
   To a fleet's effort belong also those streams that are too small to seem anything, if they keep to parts of it; or
+- where each of them is a campaign by itself, they begin and end on the same days, and one uses the accounts of the
+  other as if one hand dealt both out: who rents a part of a proxy has accounts and days of his own; or
 - where hardly anything else goes through the network, and its streams ask for training data one like the other: of so
   many customers of a proxy only some would, whatever one or two of them are after (`of_one_purpose`). So a campaign in
   a dozen languages, each with a mould that is small by itself, is one.
@@ -28,7 +30,7 @@ from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.dealing import KEPT_TO
 from stillwatch.campaigns.measures import joined
 from stillwatch.campaigns.streams import Stream
-from stillwatch.campaigns.verdicts import Thresholds, acting_as_one, promising, strength
+from stillwatch.campaigns.verdicts import Thresholds, acting_as_one, collects_data, promising, strength
 from stillwatch.networks.search import Network
 from stillwatch.profiles.index import Ints
 
@@ -44,6 +46,13 @@ FLEET_SHARE = 0.7
 
 SAME_FLEET = 0.8
 """Of the accounts of a fleet's smaller stream at least this share is in the larger."""
+
+SAME_DEALING = 0.85
+"""Of the accounts that a stream would use if it were dealt out as another one is, it uses at least this share; and at
+least this share of it goes to the other's accounts."""
+
+SAME_DAY_US = 86_400_000_000
+"""Streams of one driver begin, and end, within a day of each other."""
 
 MIN_PURPOSE_EXCHANGES = 50
 """Exchanges of a stream that is asked what it is after."""
@@ -67,7 +76,7 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     for at, worth in enumerate(promising(assessment.subjects, limits)):
         if worth:
             found.setdefault(assessment.subjects[at].network_number, []).append(at)
-    groups = [group for mine in found.values() for group in _efforts(assessment, mine)]
+    groups = [group for mine in found.values() for group in _efforts(assessment, mine, limits)]
     done = {_number(assessment, group) for group in groups}
     groups += [group for group in _of_one_purpose(assessment, limits) if _number(assessment, group) not in done]
     plan: list[tuple[int, Network, Stream | None]] = []
@@ -88,7 +97,7 @@ def join_efforts(assessment: Assessment, limits: Thresholds) -> Assessment:
     return Assessment([*kept, *joined_up], joined(assessment.candidates, measures), assessment.bench)
 
 
-def _efforts(assessment: Assessment, found: Sequence[int]) -> list[list[int]]:
+def _efforts(assessment: Assessment, found: Sequence[int], limits: Thresholds) -> list[list[int]]:
     """Streams of one network that are one effort, two at least in each. found: the promising ones."""
     cells, subjects = assessment.bench.cells, assessment.subjects
     members = subjects[found[0]].network.members
@@ -96,8 +105,11 @@ def _efforts(assessment: Assessment, found: Sequence[int]) -> list[list[int]]:
     fleet = sum(subjects[at].n_exchanges for at in found) >= FLEET_SHARE * of_network
     label = {at: at for at in found}
     for one, other in combinations(found, 2):
-        if _same_accounts(cells, subjects[one], subjects[other]) or (
-            fleet and _same_fleet(subjects[one].units, subjects[other].units)
+        both = subjects[one], subjects[other]
+        if (
+            _same_accounts(cells, *both)
+            or (fleet and _same_fleet(both[0].units, both[1].units))
+            or (all(collects_data(subject, limits) for subject in both) and _same_driver(cells, *both))
         ):
             old, new = label[other], label[one]
             label = {at: new if now == old else now for at, now in label.items()}
@@ -177,6 +189,32 @@ def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
     common, expected = len(np.intersect1d(mine, theirs)), len(mine) * len(theirs) / max(len(there), 1)
     chance = _by_chance(common, len(there), len(mine), len(theirs))
     return bool(common >= SAME_ACCOUNTS * expected and chance < CHANCE)
+
+
+def _same_driver(cells: Cells, one: Assessed, other: Assessed) -> bool:
+    """Whether two streams are there on the same days, and dealt out to accounts alike."""
+    for edge in (_first, _last):
+        if abs(edge(cells, one.cells) - edge(cells, other.cells)) > SAME_DAY_US:
+            return False
+    n_units = int(cells.unit.max()) + 1
+    mine, theirs = (
+        np.bincount(cells.unit[s.cells], cells.n_trajectories[s.cells], n_units).astype(np.float64)
+        for s in (one, other)
+    )
+    return dealt_alike(mine, theirs)
+
+
+def dealt_alike(one: Floats, other: Floats) -> bool:
+    """Whether the smaller of two streams uses the accounts of the larger as it would if one hand dealt both out.
+
+    Shapes: (n_units,) trajectories of each on every account.
+    """
+    small, large = sorted((one, other), key=lambda sent: float(sent.sum()))
+    shared = (small > 0) & (large > 0)
+    share = np.minimum(large / large.sum(), 1.0 - np.finfo(float).eps)
+    expected = float(-np.expm1(small.sum() * np.log1p(-share)).sum())
+    within = float(small[shared].sum() / small.sum())
+    return within >= SAME_DEALING and int(shared.sum()) >= SAME_DEALING * expected
 
 
 def _by_chance(common: int, everybody: int, mine: int, theirs: int) -> float:
