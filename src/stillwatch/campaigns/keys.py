@@ -38,12 +38,16 @@ SMALL = 20
 KIND_BITS = 3.0
 """A network asks for a kind where it does so at least eight times as often as others do."""
 
+ALSO_BITS = 2.0
+"""Where it asks mostly for such kinds, also where it does so four times as often: of what it sends of those at most a
+quarter is what everybody would send."""
+
 MIN_KIND_UNITS = 3
 MIN_KIND_EXCHANGES = 5
 
-OF_UNPOURED = 0.4
-OF_NETWORK = 0.2
-"""A driver's network asks mostly for such kinds: two fifths of what it sends without a mould, and a fifth of all. What
+OF_UNPOURED = 0.2
+OF_NETWORK = 0.1
+"""A driver's network asks for such kinds in a fifth of what it sends without a mould at least, and a tenth of all. What
 a reseller's many customers send without one is what everybody sends."""
 
 _POOLED = -(2**62)
@@ -114,12 +118,13 @@ def key_exchanges(
             from kinds where network is not null group by all
         ), everybody as (select kind, sum(n)::bigint as n from kinds where kind is not null group by all),
         theirs as (select * from kinds where network is not null and kind is not null), asked as (
-            select t.network, t.kind, t.n
+            select t.network, t.kind, t.n,
+                (2 * t.n + 1) * (s.outside + 1) >= {2**KIND_BITS:.0f} * (2 * (e.n - t.n) + 1) * (s.inside + 1) as much
             from theirs t join everybody e using (kind) join size s using (network)
             where t.n >= {MIN_KIND_EXCHANGES} and t.units >= {MIN_KIND_UNITS}
-                and (2 * t.n + 1) * (s.outside + 1) >= {2**KIND_BITS:.0f} * (2 * (e.n - t.n) + 1) * (s.inside + 1)
+                and (2 * t.n + 1) * (s.outside + 1) >= {2**ALSO_BITS:.0f} * (2 * (e.n - t.n) + 1) * (s.inside + 1)
         ), mostly as (
-            select network from (select network, sum(n)::bigint as n from asked group by all) a
+            select network from (select network, sum(n)::bigint as n from asked where much group by all) a
                 join (select network, sum(n)::bigint as unpoured from theirs group by all) t using (network)
                 join size s using (network)
             where 100 * a.n >= {100 * OF_UNPOURED:.0f} * t.unpoured and 100 * a.n >= {100 * OF_NETWORK:.0f} * s.inside

@@ -142,21 +142,35 @@ def test_a_kind_is_asked_for_eight_times_as_often_as_by_others(times: int, poole
 
 
 def test_a_guest_in_a_proxy_makes_no_pool_of_it() -> None:
-    """Where less than two fifths of what is sent without a mould is of rare kinds, it is customers that send."""
+    """Where less than a fifth of what is sent without a mould is of rare kinds, it is customers that send."""
     traffic = Traffic()
     strangers(traffic, each=40)
     guest = traffic.add(np.repeat(OURS, 10), markers=RARE)
-    traffic.add(np.repeat(OURS, 20), markers=np.resize(USUAL, 200))
+    traffic.add(np.repeat(OURS, 45), markers=np.resize(USUAL, 450))
     keys, _ = keys_of(traffic, [OURS])
     assert not is_pooled(keys[guest]).any()
 
 
+@pytest.mark.parametrize(("times", "pooled"), [(2, False), (6, True)])
+def test_who_asks_for_rare_kinds_asks_for_others_too(times: int, pooled: bool) -> None:
+    """Beside a rare kind, one that a network asks for four times as often as others is the driver's as well."""
+    traffic = Traffic()
+    units = np.repeat(STRANGERS, 40)
+    traffic.add(units, markers=np.where(np.arange(len(units)) % 20 == 0, USUAL[1], 0))
+    rare = traffic.add(np.repeat(OURS, 20), markers=RARE)
+    other = traffic.add(np.repeat(OURS, 2 * times), markers=USUAL[1])
+    traffic.add(np.repeat(OURS, 20 - 2 * times), system_hash=9)
+    keys, _ = keys_of(traffic, [OURS])
+    assert is_pooled(keys[rare]).all()
+    assert set(is_pooled(keys[other]).tolist()) == {pooled}
+
+
 def test_words_that_are_a_small_part_of_all_make_no_pool() -> None:
-    """A network that sends nine in ten exchanges from moulds is known by these."""
+    """A network that sends nineteen in twenty exchanges from moulds, or near, is known by these."""
     traffic = Traffic()
     strangers(traffic, each=40)
     words = traffic.add(np.repeat(OURS, 10), markers=RARE)
-    traffic.add(np.repeat(OURS, 90), template=5, markers=RARE)
+    traffic.add(np.repeat(OURS, 95), template=5, markers=RARE)
     keys, _ = keys_of(traffic, [OURS])
     assert not is_pooled(keys[words]).any()
 
