@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.special import bdtrc
 
 from stillwatch.campaigns.assess import Assessed
 from stillwatch.campaigns.cells import Cells
@@ -28,6 +30,10 @@ ELSEWHERE = 0.8
 
 AT_HOME = 0.3
 """Share of them that the commonest prefix, or the commonest software, has: an owner has a home, cover has none."""
+
+BY_CHANCE = 0.05
+"""Other places or software say of an account that it has an owner where a driver would hardly ever show as many: he who
+sends from ever new exits does so in what is not known to be the campaign's as well."""
 
 PRIVATE = 2
 PUBLIC_SHARE = 0.5
@@ -124,7 +130,7 @@ def _accounts_of(connection: duckdb.DuckDBPyConnection, units: set[int]) -> list
 
 _BY_FACE = """
     select u.code as account, e.unit, p.key is not null as inside, e.ip_prefix as place, e.client,
-        count(*)::bigint as n, min(epoch_us(e.requested_at)) as first_at
+        count(*)::bigint as n, count(distinct e.trajectory) as runs, min(epoch_us(e.requested_at)) as first_at
     from keyed e join account_unit u using (account) semi join picked_accounts a on a.account = e.account
         left join picked_cells p on p.key = e.key and p.unit = e.unit
         anti join other_cells o on o.key = e.key and o.unit = e.unit
@@ -151,12 +157,13 @@ def _owners(
     connection.unregister("other_cells")
     account, unit = table["account"].to_numpy().astype(np.int64), table["unit"].to_numpy().astype(np.int64)
     inside = table["inside"].to_numpy(zero_copy_only=False).astype(bool)
-    n, first = table["n"].to_numpy().astype(np.int64), table["first_at"].to_numpy().astype(np.int64)
+    n, runs, first = (table[name].to_numpy().astype(np.int64) for name in ("n", "runs", "first_at"))
     place, client = (table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("place", "client"))
     # What comes from where the campaign's own exchanges come from may be its too, unclaimed: it is nobody's.
     theirs = ~inside & ~np.isnan(place) & np.isin(place, place[inside])
-    account, unit, inside, n, first, place, client = (
-        column[~theirs] for column in (account, unit, inside, n, first, place, client)
+    new = [seen_once(account[inside], face[inside], runs[inside]) for face in (place, client)]
+    account, unit, inside, n, runs, first, place, client = (
+        column[~theirs] for column in (account, unit, inside, n, runs, first, place, client)
     )
     shared = ~inside & np.isin(place, _operators_homes(connection, account[~inside], place[~inside]))
     stolen, doubtful = set(), set()
@@ -167,10 +174,11 @@ def _owners(
         own, campaigns = ~within, within
         if not own.any():
             continue
-        seen = (n[one], first[one], place[one], client[one], own, campaigns, shared[one])
-        if _has_owner(*seen, least=OWN_EXCHANGES, lead_seconds=LEAD_SECONDS):
+        faces = ((place[one], new[0]), (client[one], new[1]))
+        seen = (n[one], runs[one], first[one], faces, own, campaigns, shared[one])
+        if has_owner(*seen, least=OWN_EXCHANGES, lead_seconds=LEAD_SECONDS):
             stolen.add(int(account[low]))
-        elif _has_owner(*seen, least=1, lead_seconds=None):
+        elif has_owner(*seen, least=1, lead_seconds=None):
             doubtful.add(int(account[low]))
     sent = np.add.reduceat(np.where(inside, n, 0), starts) if len(starts) else np.zeros(0, np.int64)
     return (
@@ -178,6 +186,18 @@ def _owners(
         doubtful,
         [(int(account[low]), int(unit[low]), int(count)) for low, count in zip(starts, sent, strict=True)],
     )
+
+
+def seen_once(account: Ints, face: npt.NDArray[np.float64], runs: Ints) -> float:
+    """Share of runs (agent loops, chats) on an account that come from a place, or software, that no other one has.
+
+    So likely is the next one to come from a new place. Source: Good, The population frequencies of species, 1953.
+    Shapes: account, face, runs (m,) rows of the campaign's.
+    """
+    known = ~np.isnan(face)
+    _, pair = np.unique(np.stack([account[known].astype(np.float64), face[known]]), axis=1, return_inverse=True)
+    each = np.bincount(pair, runs[known]) if known.any() else np.zeros(0)
+    return float((each == 1).sum() / each.sum()) if each.sum() else 0.0
 
 
 def _operators_homes(
@@ -202,11 +222,11 @@ def _operators_homes(
     )
 
 
-def _has_owner(
+def has_owner(
     n: Ints,
+    runs: Ints,
     first: Ints,
-    place: npt.NDArray[np.float64],
-    client: npt.NDArray[np.float64],
+    faces: Sequence[tuple[npt.NDArray[np.float64], float]],
     own: npt.NDArray[np.bool_],
     campaigns: npt.NDArray[np.bool_],
     shared: npt.NDArray[np.bool_],
@@ -216,20 +236,25 @@ def _has_owner(
 ) -> bool:
     """Whether an account's own traffic comes from somewhere else than the campaign's, from a home, and began before.
 
-    shared: rows from a place that is the operator's.  least, lead_seconds: how much of it, and how long before; None
-    where that is not asked.
+    faces: places, and software, each with the chance that a run of the campaign's has a new one.  shared: rows from
+    a place that is the operator's.  least, lead_seconds: how much of it, and how long before; None where that is not
+    asked.
     """
-    mine = int(n[own].sum())
+    mine, mine_runs = int(n[own].sum()), int(runs[own].sum())
     if mine < least:
         return False
     if lead_seconds is not None and first[campaigns].min() - first[own].min() < lead_seconds * 1e6:
         return False
     away, home = np.zeros(len(n), bool), False
-    for face in (place, client):
+    for face, new in faces:
         other = own & ~shared & ~np.isnan(face) & ~np.isin(face, face[campaigns])
         if np.isnan(face[campaigns]).all() or not other.any():
             continue
-        away |= other
         _, at = np.unique(face[other], return_inverse=True)
+        # Whose exits are ever new does not come back to one of them either.
+        again = (1.0 - new) ** (np.bincount(at, runs[other]).max() - 1.0)
+        if bdtrc(int(runs[other].sum()) - 1, mine_runs, new) * again >= BY_CHANCE:
+            continue
+        away |= other
         home |= bool(np.bincount(at, n[other]).max() >= AT_HOME * mine)
     return home and int(n[away].sum()) >= ELSEWHERE * mine
