@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stillwatch.campaigns.calibration import rank_bits
 from stillwatch.campaigns.cells import Cells, CellsOfUnits
 from stillwatch.campaigns.concealment import NAMED, Faces, Places, common_places, concealment, doubt, scatter
-from stillwatch.campaigns.dealing import Dealing, dealing
+from stillwatch.campaigns.dealing import KEPT_TO, Dealing, dealing
 from stillwatch.campaigns.explanations import OVERLAP, Place, twice, weigh_explanations
 from stillwatch.campaigns.finding import Evidence, Explanation
 from stillwatch.campaigns.location import counted_once
@@ -303,10 +303,13 @@ def _place(
     within = float(of_units.n[members].sum())
     n = float(cells.n[rows].sum())
     units = np.unique(cells.unit[rows])
+    spread = dealt.of(np.unique(cells.key[rows]))
+    # What keeps to a part of the accounts is held together by that: the proxy does not deal it out as all else.
+    largest = n if stream is None or spread <= KEPT_TO else _largest_part(cells, rows, stream)
     return Place(
         of_accounts=n / float(of_units.n[units].sum()),
-        of_network=(n if stream is None else _largest_part(cells, rows, stream)) / within,
-        spread=dealt.of(np.unique(cells.key[rows])),
+        of_network=largest / within,
+        spread=spread,
         outside=float(measures.outside[row]),
         overlap=float(measures.overlap[row]),
     )
