@@ -96,7 +96,7 @@ def write_world(
 
     scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
     without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
-    that play populations, and threads that write; more than one only where the main module can be imported again.
+    that play populations, and threads that write.
     notes: what else was asked for, to be told in `world.json`.  texts: where prompts come from.
     Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
@@ -177,7 +177,7 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     with ExitStack() as stack:
         if min(workers, len(cast)) > 1 and sum(accounts) > ALONE:
             pool = stack.enter_context(
-                ProcessPoolExecutor(min(workers, len(cast)), get_context("spawn"), pa.set_cpu_count, (1,))
+                ProcessPoolExecutor(min(workers, len(cast)), get_context("fork"), pa.set_cpu_count, (1,))
             )
             waiting: dict[Future[Played], int] = {pool.submit(play, recipe, k, homes[k]): k for k in order}
             stack.callback(pool.shutdown, cancel_futures=True)
