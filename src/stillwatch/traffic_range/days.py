@@ -1,9 +1,9 @@
 """Exchanges put aside by time, on disk, and read back in order of time: what keeps memory the same at any size.
 
 Each entry of a world's cast has a file a week. What comes in is gathered, cut by time into slots, and written as
-batches of one slot each; the more exchanges an entry has, the more slots a day. Reading goes by pieces that hold about equally
-many exchanges, however busy the hour, and takes the entries in the order of the cast, so that it does not matter who
-wrote which file when.
+batches of one slot each; the more exchanges an entry has, the more slots a day. Reading goes by pieces that hold about
+equally many exchanges, however busy the hour, and takes the entries in the order of the cast, so that it does not
+matter who wrote which file when.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.traffic_range.exchanges import BLOCK
+from stillwatch.traffic_range.exchanges import BLOCK, WORDS
 from stillwatch.traffic_range.row_groups import write_all
 from stillwatch.traffic_range.stage import DAY, SECOND, Calendar
 
@@ -52,6 +52,12 @@ COLUMNS = 5
 """Of a file's list of batches, a row a batch, in order: from, to (µs), first byte, bytes, and bytes unpacked or 0."""
 
 
+_PUT_ASIDE = pa.schema(
+    [field.with_type(field.type.index_type) if pa.types.is_dictionary(field.type) else field for field in BLOCK]
+)
+"""A block as it is put aside: places in `WORDS` are numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """An entry's exchanges on disk.
@@ -76,7 +82,7 @@ class Days:
     calendar: Calendar
     plain_above: int = 0
     n: int = 0
-    _waiting: list[pa.Table] = field(default_factory=list)
+    _waiting: list[pa.RecordBatch] = field(default_factory=list)
     _n_waiting: int = 0
     _files: dict[int, tuple[FileIO, BinaryIO]] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)
@@ -91,7 +97,7 @@ class Days:
         """Put a block aside. expected: how many exchanges the entry will have in all, as far as is known by now."""
         if self._n_waiting + len(block) > GATHERED:
             self._cut()
-        self._waiting.append(block)
+        self._waiting += _numbered(block)
         self._n_waiting += len(block)
         self.n += len(block)
         # Slots only become shorter, so that what was put aside first is read first where times are the same.
@@ -112,7 +118,7 @@ class Days:
             return
         slots, calendar = self._slots, self.calendar
         waiting, self._waiting, self._n_waiting = self._waiting, [], 0
-        table = put_in_order([batch for block in waiting for batch in block.to_batches()])
+        table = put_in_order(waiting)
         waiting.clear()
         at = times(table)
         self._minutes += np.bincount(_minute(calendar, at), minlength=len(self._minutes)).astype(np.int32)
@@ -140,10 +146,29 @@ class Days:
 
 
 def put_in_order(found: list[pa.RecordBatch]) -> pa.Table:
-    """What belongs to one piece, sorted by time. Ties are in the order of the shelves, and of what was put on them."""
-    table = pa.Table.from_batches(found, BLOCK).combine_chunks()
+    """What was put aside, sorted by time. Ties are in the order of the shelves, and of what was put on them."""
+    table = pa.Table.from_batches(found, _PUT_ASIDE).combine_chunks()
     at = times(table)
     return table if (at[1:] >= at[:-1]).all() else table.take(pa.array(np.argsort(at, kind="stable")))
+
+
+def _numbered(block: pa.Table) -> list[pa.RecordBatch]:
+    """A block with the words of `WORDS` as numbers."""
+    return [
+        pa.RecordBatch.from_arrays(
+            [one.indices if pa.types.is_dictionary(one.type) else one for one in batch.columns], schema=_PUT_ASIDE
+        )
+        for batch in block.to_batches()
+    ]
+
+
+def worded(table: pa.Table) -> pa.Table:
+    """What was put aside, with the words in place of their numbers; one chunk a column."""
+    columns = [
+        pa.DictionaryArray.from_arrays(column.chunk(0), WORDS[name]) if name in WORDS else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(columns, schema=BLOCK)
 
 
 def times(table: pa.Table | pa.RecordBatch) -> Ints:
@@ -205,7 +230,8 @@ class _Week:
         for _, upto, first, size, unpacked in self._rows[self._next : stop].tolist():
             self._file.seek(first)
             packed = self._file.read(size)
-            batch = pa.ipc.read_record_batch(self._codec.decompress(packed, unpacked) if unpacked else packed, BLOCK)
+            content = self._codec.decompress(packed, unpacked) if unpacked else packed
+            batch = pa.ipc.read_record_batch(content, _PUT_ASIDE)
             if upto <= end:
                 out.append(batch)
             else:

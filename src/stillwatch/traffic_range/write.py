@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import OutputError, UsageError
-from stillwatch.traffic_range.days import PLAIN_MOST, pieces, put_in_order
+from stillwatch.traffic_range.days import PLAIN_MOST, pieces, put_in_order, worded
 from stillwatch.traffic_range.entries import Played, Recipe, in_buckets, play
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
@@ -201,7 +201,7 @@ def _ready(recipe: Recipe, entries: list[Played], sink: Logs, workers: int) -> I
     """
 
     def ready(number: int, found: list[pa.Table]) -> Piece:
-        piece = put_in_order(found)
+        piece = worded(put_in_order(found))
         found.clear()
         rng = np.random.default_rng([recipe.seed, number, 0xE5])
         ids = random_ids(rng, len(piece), "req_", 20)
