@@ -176,9 +176,10 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     order = sorted(range(len(cast)), key=lambda k: (cast[k].campaign is None, -accounts[k], k))
     with ExitStack() as stack:
         if min(workers, len(cast)) > 1 and sum(accounts) > ALONE:
-            pool = stack.enter_context(
-                ProcessPoolExecutor(min(workers, len(cast)), get_context("fork"), pa.set_cpu_count, (1,))
-            )
+            # A process with threads of its own may not be forked; one that has only imported what is needed may.
+            players = get_context("forkserver")
+            players.set_forkserver_preload([__name__])
+            pool = stack.enter_context(ProcessPoolExecutor(min(workers, len(cast)), players, pa.set_cpu_count, (1,)))
             waiting: dict[Future[Played], int] = {pool.submit(play, recipe, k, homes[k]): k for k in order}
             stack.callback(pool.shutdown, cancel_futures=True)
             done: Iterator[tuple[int, Played]] = ((waiting[one], one.result()) for one in as_completed(waiting))
