@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.traffic_range.grammar import Ints, join
+from stillwatch.traffic_range.grammar import Ints
 
 CLIENTS = (
     "halcyon-python", "halcyon-node", "python-requests", "python-httpx", "node-fetch", "axios", "okhttp",
@@ -23,12 +23,46 @@ SERVER_SHARES = [28.0, 16, 9, 8, 6, 5, 4, 6, 2, 6, 5, 5]
 CHATS = [CHAT_WINDOWS, CHAT_MAC, CHAT_IOS, CHAT_ANDROID]
 
 _NAMES_SESSIONS = np.array([c >= CHAINWORK for c in range(len(CLIENTS))])
-_HAS_SDK = np.array([c in {PYTHON, NODE, CODEROO, PATCHPILOT} for c in range(len(CLIENTS))])
+_SDKS = (PYTHON, NODE, CODEROO, PATCHPILOT)
+_SDK = np.array([_SDKS.index(c) if c in _SDKS else -1 for c in range(len(CLIENTS))])
 
 MODELS = ("halcyon-4", "halcyon-4-mini", "halcyon-4-think", "halcyon-5", "halcyon-5-mini", "halcyon-5-think")
 """Models: the first three are old, each with its successor three places on."""
 
 PLATFORMS = ("first_party", "bedrock", "vertex", "azure")
+
+N_VERSIONS, N_LIBRARIES, N_BUILDS = 7, 3, 10
+"""Of each program: versions, versions of the library under it, and builds of machines."""
+
+_SYSTEMS = ("Linux", "MacOS", "Windows")
+
+USER_AGENTS = pa.array(
+    [
+        f"{name}/{1 + client % 3}.{40 + client * 3 - version}.{version % 3}"
+        for client, name in enumerate(CLIENTS)
+        for version in range(N_VERSIONS)
+    ]
+)
+
+FINGERPRINTS = pa.array(
+    [
+        f"{'t13d1715h1_' if client % 4 == 3 else 't13d1516h2_'}"
+        f"{(client * 1_000_003 + library * 97 + build * 7_919_017 + 12_345) * 0x9E3779B1 % 2**48:012x}"
+        for client in range(len(CLIENTS))
+        for library in range(N_LIBRARIES)
+        for build in range(N_BUILDS)
+    ]
+)
+"""TLS fingerprints."""
+
+SDK_HEADERS = pa.array(
+    [
+        f"{('python', 'js')[client % 2]}/1.{40 + client * 3 - version}/{system}"
+        for client in _SDKS
+        for version in range(N_VERSIONS)
+        for system in _SYSTEMS
+    ]
+)
 
 TOOLS = (
     "read_file", "write_file", "edit_file", "run_command", "list_directory", "search_code", "apply_patch", "run_tests",
@@ -44,47 +78,20 @@ def versions(rng: np.random.Generator, n: int) -> Ints:
     return np.minimum(rng.geometric(0.35, n) - 1, 6)
 
 
-def user_agents(client: Ints, version: Ints) -> pa.StringArray:
-    """User agents; version counts back from the newest, so that 0 is the newest."""
-    (client, version), rows = _distinct(client, version)
-    names = pa.array(CLIENTS).take(pa.array(client))
-    major = pa.array(1 + client % 3).cast(pa.string())
-    minor = pa.array(40 + client * 3 - version).cast(pa.string())
-    return join(names, "/", major, ".", minor, ".", pa.array(version % 3).cast(pa.string())).take(rows)
+def user_agents(client: Ints, version: Ints) -> Ints:
+    """Which of `USER_AGENTS`; version counts back from the newest, so that 0 is the newest."""
+    return client * N_VERSIONS + version
 
 
-def fingerprints(client: Ints, version: Ints, build: Ints) -> pa.StringArray:
-    """TLS fingerprints: of a program, its version and the machine's build, of which there are few."""
-    (client, version, build), rows = _distinct(client, version, build)
-    mixed = (client * 1_000_003 + version // 3 * 97 + build * 7_919_017 + 12_345) * 0x9E3779B1 % 2**48
-    protocol = np.where(client % 4 == 3, "t13d1715h1_", "t13d1516h2_")
-    texts = [f"{front}{one:012x}" for front, one in zip(protocol.tolist(), mixed.tolist(), strict=True)]
-    return pa.array(texts, pa.string()).take(rows)
+def fingerprints(client: Ints, version: Ints, build: Ints) -> Ints:
+    """Which of `FINGERPRINTS`: of a program, its version and the machine's build, of which there are few."""
+    return (client * N_LIBRARIES + version // 3) * N_BUILDS + build
 
 
-def sdk_headers(client: Ints, version: Ints, build: Ints) -> pa.StringArray:
-    """What the provider's own libraries say of themselves; null for other programs."""
-    (client, version, build), rows = _distinct(client, version, build)
-    lang = pa.array(["python", "js"]).take(pa.array(client % 2))
-    system = pa.array(["Linux", "MacOS", "Windows", "Linux"]).take(pa.array(build % 4))
-    minor = pa.array(40 + client * 3 - version).cast(pa.string())
-    texts = join(lang, "/1.", minor, "/", system)
-    return pa.compute.if_else(pa.array(_HAS_SDK[client]), texts, pa.scalar(None, pa.string())).take(rows)
-
-
-def _distinct(*columns: Ints) -> tuple[list[Ints], pa.Array]:
-    """(the different combinations, a column each; which of them each row is), so that a text is made once."""
-    low = [int(column.min()) if len(column) else 0 for column in columns]
-    size = [int(column.max()) - least + 1 if len(column) else 1 for column, least in zip(columns, low, strict=True)]
-    key = np.zeros(len(columns[0]), np.int64)
-    for column, least, width in zip(columns, low, size, strict=True):
-        key = key * width + (column - least)
-    found = pa.array(key).dictionary_encode()
-    left, out = np.asarray(found.dictionary), []
-    for least, width in zip(low[::-1], size[::-1], strict=True):
-        left, rest = left // width, left % width
-        out.append(rest + least)
-    return out[::-1], found.indices
+def sdk_headers(client: Ints, version: Ints, build: Ints) -> tuple[Ints, np.typing.NDArray[np.bool_]]:
+    """(which of `SDK_HEADERS`, whether there is none): what the provider's own libraries say of themselves."""
+    sdk = _SDK[client]
+    return np.maximum((sdk * N_VERSIONS + version) * len(_SYSTEMS) + build % 4 % 3, 0), sdk < 0
 
 
 def names_sessions(client: Ints) -> np.typing.NDArray[np.bool_]:

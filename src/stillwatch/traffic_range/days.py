@@ -1,9 +1,9 @@
 """Exchanges put aside by time, on disk, and read back in order of time: what keeps memory the same at any size.
 
-Each entry of a world's cast has a file a day. What comes in is gathered, cut by time into slots, and written as batches
-of one slot each; the more exchanges an entry has, the more slots a day. Reading goes by pieces that hold about equally
-many exchanges, however busy the hour, and takes the entries in the order of the cast, so that it does not matter who
-wrote which file when.
+Each entry of a world's cast has a file a week. What comes in is gathered, cut by time into slots, and written as
+batches of one slot each; the more exchanges an entry has, the more slots a day. Reading goes by pieces that hold about
+equally many exchanges, however busy the hour, and takes the entries in the order of the cast, so that it does not
+matter who wrote which file when.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.traffic_range.exchanges import BLOCK
+from stillwatch.traffic_range.exchanges import BLOCK, WORDS
 from stillwatch.traffic_range.row_groups import write_all
 from stillwatch.traffic_range.stage import DAY, SECOND, Calendar
 
@@ -43,22 +43,30 @@ MINUTE = 60 * SECOND
 PLAIN_MOST = 4_000_000_000
 """Bytes of disk that exchanges may take as they are, at most a tenth of what is free; what comes then is compressed."""
 
+FILE_DAYS = 7
+"""Days of an entry that share a file: where each had its own, making files cost more than what was in them."""
+
 _CODEC = "zstd"
 
-
 COLUMNS = 5
-"""Of a day's list of batches, a row a batch, in order: from, to (µs), first byte, bytes, and bytes unpacked or 0."""
+"""Of a file's list of batches, a row a batch, in order: from, to (µs), first byte, bytes, and bytes unpacked or 0."""
+
+
+_PUT_ASIDE = pa.schema(
+    [field.with_type(field.type.index_type) if pa.types.is_dictionary(field.type) else field for field in BLOCK]
+)
+"""A block as it is put aside: places in `WORDS` are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """An entry's exchanges on disk.
 
-    days: that have files.  minutes: exchanges of each minute of the calendar.  n: of all.
+    weeks: that have files.  minutes: exchanges of each minute of the calendar.  n: of all.
     """
 
     folder: Path
-    days: frozenset[int]
+    weeks: frozenset[int]
     minutes: npt.NDArray[np.int32]
     n: int
 
@@ -74,7 +82,7 @@ class Days:
     calendar: Calendar
     plain_above: int = 0
     n: int = 0
-    _waiting: list[pa.Table] = field(default_factory=list)
+    _waiting: list[pa.RecordBatch] = field(default_factory=list)
     _n_waiting: int = 0
     _files: dict[int, tuple[FileIO, BinaryIO]] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)
@@ -89,7 +97,7 @@ class Days:
         """Put a block aside. expected: how many exchanges the entry will have in all, as far as is known by now."""
         if self._n_waiting + len(block) > GATHERED:
             self._cut()
-        self._waiting.append(block)
+        self._waiting += _numbered(block)
         self._n_waiting += len(block)
         self.n += len(block)
         # Slots only become shorter, so that what was put aside first is read first where times are the same.
@@ -110,7 +118,7 @@ class Days:
             return
         slots, calendar = self._slots, self.calendar
         waiting, self._waiting, self._n_waiting = self._waiting, [], 0
-        table = put_in_order([batch for block in waiting for batch in block.to_batches()])
+        table = put_in_order(waiting)
         waiting.clear()
         at = times(table)
         self._minutes += np.bincount(_minute(calendar, at), minlength=len(self._minutes)).astype(np.int32)
@@ -121,27 +129,46 @@ class Days:
         (whole,) = table.to_batches()
         for number, begin, end in zip(found.tolist(), starts.tolist(), [*starts[1:].tolist(), len(slot)], strict=True):
             batch = whole.slice(begin, end - begin).serialize()
-            self._write(number // slots, _span(calendar, number, slots), batch, codec)
+            self._write(number // (slots * FILE_DAYS), _span(calendar, number, slots), batch, codec)
 
-    def _write(self, day: int, span: tuple[int, int], batch: pa.Buffer, codec: pa.Codec | None) -> None:
-        if day not in self._files:
-            data, listed = _paths(self.folder, day)
-            self._files[day] = data.open("wb", buffering=0), listed.open("wb")
-            self._ends[day] = 0
-        file, listing = self._files[day]
+    def _write(self, week: int, span: tuple[int, int], batch: pa.Buffer, codec: pa.Codec | None) -> None:
+        if week not in self._files:
+            data, listed = _paths(self.folder, week)
+            self._files[week] = data.open("wb", buffering=0), listed.open("wb")
+            self._ends[week] = 0
+        file, listing = self._files[week]
         packed = codec.compress(batch) if codec else batch
-        row = [*span, self._ends[day], packed.size, batch.size if codec else 0]
+        row = [*span, self._ends[week], packed.size, batch.size if codec else 0]
         listing.write(np.array(row, np.int64).tobytes())
-        self._ends[day] += packed.size
+        self._ends[week] += packed.size
         # A buffer that was made smaller shows more of itself than is meant.
         write_all(file, memoryview(packed)[: packed.size])
 
 
 def put_in_order(found: list[pa.RecordBatch]) -> pa.Table:
-    """What belongs to one piece, sorted by time. Ties are in the order of the shelves, and of what was put on them."""
-    table = pa.Table.from_batches(found, BLOCK).combine_chunks()
+    """What was put aside, sorted by time. Ties are in the order of the shelves, and of what was put on them."""
+    table = pa.Table.from_batches(found, _PUT_ASIDE).combine_chunks()
     at = times(table)
     return table if (at[1:] >= at[:-1]).all() else table.take(pa.array(np.argsort(at, kind="stable")))
+
+
+def _numbered(block: pa.Table) -> list[pa.RecordBatch]:
+    """A block with the words of `WORDS` as numbers."""
+    return [
+        pa.RecordBatch.from_arrays(
+            [one.indices if pa.types.is_dictionary(one.type) else one for one in batch.columns], schema=_PUT_ASIDE
+        )
+        for batch in block.to_batches()
+    ]
+
+
+def worded(table: pa.Table) -> pa.Table:
+    """What was put aside, with the words in place of their numbers; one chunk a column."""
+    columns = [
+        pa.DictionaryArray.from_arrays(column.chunk(0), WORDS[name]) if name in WORDS else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(columns, schema=BLOCK)
 
 
 def times(table: pa.Table | pa.RecordBatch) -> Ints:
@@ -156,14 +183,15 @@ def pieces(shelves: list[Shelf], calendar: Calendar) -> Iterator[list[pa.RecordB
     minutes: Ints = np.zeros(calendar.days * a_day, np.int64)
     for shelf in shelves:
         minutes += shelf.minutes
-    for day in range(calendar.days):
-        sources = [_Day(shelf, day) for shelf in shelves if day in shelf.days]
-        for minute in _ends(minutes[day * a_day : (day + 1) * a_day]):
-            last = day == calendar.days - 1 and minute == a_day
-            end = 2**62 if last else calendar.start + day * DAY + minute * MINUTE
-            found = [batch for source in sources for batch in source.until(end)]
-            if found:
-                yield found
+    for week in range(-(-calendar.days // FILE_DAYS)):
+        sources = [_Week(shelf, week) for shelf in shelves if week in shelf.weeks]
+        for day in range(week * FILE_DAYS, min((week + 1) * FILE_DAYS, calendar.days)):
+            for minute in _ends(minutes[day * a_day : (day + 1) * a_day]):
+                last = day == calendar.days - 1 and minute == a_day
+                end = 2**62 if last else calendar.start + day * DAY + minute * MINUTE
+                found = [batch for source in sources for batch in source.until(end)]
+                if found:
+                    yield found
         for source in sources:
             source.delete()
 
@@ -179,11 +207,11 @@ def _ends(minutes: Ints) -> list[int]:
     return ends
 
 
-class _Day:
-    """A day of one shelf, read from its beginning to its end."""
+class _Week:
+    """A week of one shelf, read from its beginning to its end."""
 
-    def __init__(self, shelf: Shelf, day: int):
-        self._paths = _paths(shelf.folder, day)
+    def __init__(self, shelf: Shelf, week: int):
+        self._paths = _paths(shelf.folder, week)
         self._file = self._paths[0].open("rb")
         self._codec = pa.Codec(_CODEC)
         # The batches that begin first come first, and keep their order otherwise.
@@ -202,7 +230,8 @@ class _Day:
         for _, upto, first, size, unpacked in self._rows[self._next : stop].tolist():
             self._file.seek(first)
             packed = self._file.read(size)
-            batch = pa.ipc.read_record_batch(self._codec.decompress(packed, unpacked) if unpacked else packed, BLOCK)
+            content = self._codec.decompress(packed, unpacked) if unpacked else packed
+            batch = pa.ipc.read_record_batch(content, _PUT_ASIDE)
             if upto <= end:
                 out.append(batch)
             else:
@@ -225,9 +254,9 @@ class _Day:
             path.unlink()
 
 
-def _paths(folder: Path, day: int) -> tuple[Path, Path]:
-    """Where a day's batches are, and their list."""
-    return folder / f"{day:05d}.batches", folder / f"{day:05d}.list"
+def _paths(folder: Path, week: int) -> tuple[Path, Path]:
+    """Where a week's batches are, and their list."""
+    return folder / f"{week:05d}.batches", folder / f"{week:05d}.list"
 
 
 def _minute(calendar: Calendar, at: Ints) -> Ints:

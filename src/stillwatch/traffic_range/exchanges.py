@@ -31,7 +31,28 @@ TRUTH = pa.schema(
 )
 """What is known of an exchange beside its log: honest, driven, harvested_relay or cover; of which campaign."""
 
-BLOCK = pa.schema([*(field for field in schema.EXCHANGE if field.name != "exchange_id"), *TRUTH])
+WORDS = {
+    "country": places.CODES,
+    "client": clients.USER_AGENTS,
+    "client_fingerprint": clients.FINGERPRINTS,
+    "platform": pa.array(clients.PLATFORMS),
+    "model": pa.array(clients.MODELS),
+    "prompt_source": pa.array(["human", "tool_result"]),
+    "finish_reason": pa.array(["stop", "length", "tool_calls", "content_filter"]),
+    "sdk": clients.SDK_HEADERS,
+}
+"""All texts of columns that have few, each text once, as Arrow writes dictionaries: exchanges hold places in these."""
+
+BLOCK = pa.schema(
+    [
+        *(
+            field.with_type(pa.dictionary(pa.int16(), pa.string())) if field.name in WORDS else field
+            for field in schema.EXCHANGE
+            if field.name != "exchange_id"
+        ),
+        *TRUTH,
+    ]
+)
 """A block of exchanges: the log's columns without the id, which is drawn when all are in order, and the truth."""
 
 
@@ -136,8 +157,7 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         if asked.tools is None
         else (rng.random(n) < 0.8) & np.asarray(_with(asked.tools, again).is_valid())
     )
-    finish = np.select([~good, refused, cut, calls], [4, 3, 1, 2], 0)
-    reasons = pa.array(["stop", "length", "tool_calls", "content_filter", None]).take(pa.array(finish))
+    finish = np.select([refused, cut, calls], [3, 1, 2], 0)
 
     each = accounts.addresses.each
     # A session stays at its address; one in twenty moves.
@@ -162,15 +182,15 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "email_domain": nulls(n),
         "ip": accounts.addresses.ip.take(pa.array(place)),
         "asn": pa.array(accounts.addresses.asn[place]),
-        "country": places.CODES.take(pa.array(accounts.addresses.country[place])),
-        "client": clients.user_agents(client, version),
-        "client_fingerprint": clients.fingerprints(client, version, accounts.build[who]),
-        "platform": pa.array(clients.PLATFORMS).take(pa.array(accounts.platform[who])),
-        "model": pa.array(clients.MODELS).take(pa.array(model)),
+        "country": _word("country", accounts.addresses.country[place]),
+        "client": _word("client", clients.user_agents(client, version)),
+        "client_fingerprint": _word("client_fingerprint", clients.fingerprints(client, version, accounts.build[who])),
+        "platform": _word("platform", accounts.platform[who]),
+        "model": _word("model", model),
         "system_prompt": system,
         "prompt": prompt,
         "first_user": _with(heads.first_user, again),
-        "prompt_source": pa.array(["human", "tool_result"]).take(pa.array(from_tool.astype(np.int64))),
+        "prompt_source": _word("prompt_source", from_tool),
         "history_digest": _with(heads.history_digest, again),
         "history_length": _with(heads.before, again),
         "message_digests": _with(heads.message_digests, again),
@@ -182,12 +202,12 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "output_tokens": pa.array(np.where(good, out, 0)),
         "cached_tokens": pa.array(np.where(good, cached, 0)),
         "reasoning_tokens": pa.array(np.where(good, reasoning, 0)),
-        "finish_reason": reasons,
+        "finish_reason": _word("finish_reason", finish, ~good),
         "status": pa.array(status),
         "response": only(good, pc.if_else(pa.array(refused), no, _with(asked.answer, again))),
         "session_id": only(clients.names_sessions(client), session_ids),
         "end_user_id": nulls(n) if asked.end_user is None else _with(asked.end_user, again),
-        "sdk": clients.sdk_headers(client, version, accounts.build[who]),
+        "sdk": _word("sdk", *clients.sdk_headers(client, version, accounts.build[who])),
         "reasoning_in": handed,
         "reasoning_out": given,
         "label": _told(asked.label, row),
@@ -196,6 +216,11 @@ def exchanges(stage: Stage, rng: np.random.Generator, accounts: Accounts, asked:
         "trajectory": pa.array(trajectory),
     }
     return pa.table(columns, schema=BLOCK)
+
+
+def _word(column: str, place: Ints | Flags, absent: Flags | None = None) -> pa.DictionaryArray:
+    """A column of `WORDS`. place: of each exchange's word.  absent: where there is none."""
+    return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int16), mask=absent), WORDS[column])
 
 
 def _told(truth: str | pa.StringArray | None, row: Ints) -> pa.StringArray:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from stillwatch.traffic_range.strings import Bytes, bytes_of, texts_of
+from stillwatch.traffic_range.strings import SLACK, Bytes, bytes_of, copied, texts_of
 
 Ints = npt.NDArray[np.int64]
 Maker = Callable[[np.random.Generator, int], pa.StringArray]
@@ -103,7 +103,7 @@ class Grammar:
             self._room[rule], room = total // n + total // (8 * n) + 2, total
         made = [bytes_of(maker(rng, k)) for maker, k in zip(flat.makers, asked.tolist(), strict=True)]
         made_data, made_places, made_first = _one_behind_the_other(made)
-        out = np.empty(_length(trace, total, flat.places) + len(made_data), np.uint8)
+        out = np.empty(_length(trace, total, flat.places) + len(made_data) + SLACK, np.uint8)
         offsets = np.empty(n + 1, np.int64)
         _write(trace, ends, flat.data, flat.places, made_data, made_places, made_first, out, offsets)
         return texts_of(out, offsets)
@@ -144,7 +144,7 @@ class Grammar:
             np.array(topics, np.int64).reshape(-1, 2),
             np.array(starts, np.int64),
             np.array(parts, np.int64),
-            np.frombuffer(b"".join(texts) + b" ", np.uint8),
+            np.frombuffer(b"".join(texts) + bytes(SLACK), np.uint8),
             np.cumsum([0, *(len(text) for text in texts)]),
             makers,
         )
@@ -261,33 +261,28 @@ def _length(trace, n, places):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _write(trace, ends, data, places, made_data, made_places, made_next, out, offsets):  # type: ignore[no-untyped-def]
-    end, i = np.uint64(0), np.uint64(0)
-    one = np.uint64(1)
+    end, i = 0, np.uint64(0)
     for row in range(ends.shape[0]):
-        offsets[row] = np.int64(end)
+        offsets[row] = end
         while i < np.uint64(ends[row]):
             text = trace[i]
             if text >= 0:
-                for k in range(np.uint64(places[text]), np.uint64(places[text + 1])):
-                    out[end] = data[k]
-                    end += one
+                end = copied(out, end, data, places[text], places[text + 1])
             else:
                 place = np.uint64(made_next[-1 - text])
                 made_next[-1 - text] += 1
-                for k in range(np.uint64(made_places[place]), np.uint64(made_places[place + one])):
-                    out[end] = made_data[k]
-                    end += one
-            i += one
-    offsets[ends.shape[0]] = np.int64(end)
+                end = copied(out, end, made_data, made_places[place], made_places[place + np.uint64(1)])
+            i += np.uint64(1)
+    offsets[ends.shape[0]] = end
 
 
 def _one_behind_the_other(made: list[tuple[Bytes, Ints]]) -> tuple[Bytes, Ints, Ints]:
     """(data, places, first): several arrays' texts, and where each array's places begin."""
-    pieces = [data[places[0] : places[-1]] for data, places in made] or [np.zeros(0, np.uint8)]
+    pieces = [data[places[0] : places[-1]] for data, places in made]
     base = np.cumsum([0, *(len(piece) for piece in pieces)])
     moved = [places - places[0] + at for (_, places), at in zip(made, base.tolist(), strict=False)]
     first = np.cumsum([0, *(len(places) for places in moved)])[:-1]
-    return np.concatenate(pieces), np.concatenate([*moved, base[:1]]), first
+    return np.concatenate([*pieces, np.zeros(SLACK, np.uint8)]), np.concatenate([*moved, base[:1]]), first
 
 
 def join(*parts: pa.Array | str) -> pa.StringArray:

@@ -74,10 +74,11 @@ class Logs:
 
     def ready(self, piece: pa.Table) -> Piece:
         """A piece, with ids, ready to be written. May be called by several threads."""
-        truth = encoded(piece.select(_TRUTH_SCHEMA.names).cast(_TRUTH_SCHEMA), **_TRUTH)
-        log = piece.select(schema.EXCHANGE.names).cast(schema.EXCHANGE)
+        truth = encoded(piece.select(_TRUTH_SCHEMA.names), **_TRUTH)
+        log = piece.select(schema.EXCHANGE.names)
         if self._writer is None or self._writer.write is None:
             return Piece(len(piece), truth, encoded(log, **_LOGS))
+        log = log.cast(schema.EXCHANGE)
         encode = msgspec.json.Encoder().encode
         documents = self._writer.write
         lines = [encode(one) for batch in log.to_batches(ROWS) for one in documents(batch.to_pylist())]

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import schema
 from stillwatch.errors import OutputError, UsageError
-from stillwatch.traffic_range.days import PLAIN_MOST, pieces, put_in_order
+from stillwatch.traffic_range.days import PLAIN_MOST, pieces, put_in_order, worded
 from stillwatch.traffic_range.entries import Played, Recipe, in_buckets, play
 from stillwatch.traffic_range.ids import random_ids
 from stillwatch.traffic_range.population import populations
@@ -96,7 +96,7 @@ def write_world(
 
     scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
     without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
-    that play populations, and threads that write; more than one only where the main module can be imported again.
+    that play populations, and threads that write.
     notes: what else was asked for, to be told in `world.json`.  texts: where prompts come from.
     Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
@@ -176,9 +176,10 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     order = sorted(range(len(cast)), key=lambda k: (cast[k].campaign is None, -accounts[k], k))
     with ExitStack() as stack:
         if min(workers, len(cast)) > 1 and sum(accounts) > ALONE:
-            pool = stack.enter_context(
-                ProcessPoolExecutor(min(workers, len(cast)), get_context("spawn"), pa.set_cpu_count, (1,))
-            )
+            # A process with threads of its own may not be forked; one that has only imported what is needed may.
+            players = get_context("forkserver")
+            players.set_forkserver_preload([__name__])
+            pool = stack.enter_context(ProcessPoolExecutor(min(workers, len(cast)), players, pa.set_cpu_count, (1,)))
             waiting: dict[Future[Played], int] = {pool.submit(play, recipe, k, homes[k]): k for k in order}
             stack.callback(pool.shutdown, cancel_futures=True)
             done: Iterator[tuple[int, Played]] = ((waiting[one], one.result()) for one in as_completed(waiting))
@@ -201,7 +202,7 @@ def _ready(recipe: Recipe, entries: list[Played], sink: Logs, workers: int) -> I
     """
 
     def ready(number: int, found: list[pa.Table]) -> Piece:
-        piece = put_in_order(found)
+        piece = worded(put_in_order(found))
         found.clear()
         rng = np.random.default_rng([recipe.seed, number, 0xE5])
         ids = random_ids(rng, len(piece), "req_", 20)

@@ -89,7 +89,7 @@ FACTS: dict[str, list[tuple[str, Fact]]] = {
     "tool_users": [("strangers share the tool's mould", lambda _, t: accounts_of(t, "system_prompt") > 10)],
     "framework_users": [
         ("strangers share the framework's words", lambda _, t: accounts_of(t, "system_prompt") > 5),
-        ("on two programs", lambda _, t: len(pc.unique(pc.list_element(pc.split_pattern(t["client"], "/"), 0))) == 2),
+        ("on two programs", lambda _, t: len({one.split("/")[0] for one in pc.unique(t["client"]).to_pylist()}) == 2),
     ],
     "organisations": [("one bill for many", lambda r, _: pc.count_distinct(r["payment_id"]).as_py() < len(r) / 5)],
     "nightly_batches": [
@@ -261,7 +261,7 @@ def test_a_library_is_updated_within_days() -> None:
     """A week after its release most of its users have the new version, of those who had an old one."""
     (update, *_) = QUIET.updates
     _, table = played("app_developers", 1500)
-    mine = table.filter(pc.starts_with(table["client"], CLIENTS[update.program]))
+    mine = table.filter(pc.starts_with(table["client"].cast(pa.string()), CLIENTS[update.program]))
     at = moments(mine)
     before, after = (
         np.mean([int(one.split(".")[1]) for one in part["client"].to_pylist()])

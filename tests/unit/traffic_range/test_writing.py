@@ -17,7 +17,7 @@ from stillwatch.cli import run
 from stillwatch.errors import OutputError, UsageError
 from stillwatch.traffic_range import days, write
 from stillwatch.traffic_range.days import Days, pieces, put_in_order
-from stillwatch.traffic_range.exchanges import BLOCK
+from stillwatch.traffic_range.exchanges import BLOCK, WORDS
 from stillwatch.traffic_range.row_groups import RowGroups
 from stillwatch.traffic_range.stage import DAY, Calendar
 from stillwatch.traffic_range.variants import with_days, with_share
@@ -36,6 +36,12 @@ def block(rng: np.random.Generator, n: int, name: str) -> pa.Table:
     columns |= {field.name: pa.repeat(pa.scalar(name), n) for field in BLOCK if field.type == pa.string()}
     columns["trajectory"] = pa.array(rng.integers(0, 99, n))
     return pa.table(columns, schema=BLOCK)
+
+
+@pytest.mark.parametrize("column", WORDS)
+def test_words_are_told_once(column: str) -> None:
+    """Arrow writes what is not initialised behind a dictionary that holds a word twice."""
+    assert len(WORDS[column].unique()) == len(WORDS[column])
 
 
 @pytest.mark.parametrize("slot", [100_000, 200, 30])
