@@ -178,7 +178,7 @@ def _texts(part: pa.Table) -> tuple[Words, Words, npt.NDArray[np.bool_]]:
 
 def _frequent(fingerprints: Path, scratch: Path, index: Index, least: int, memory_mb: int) -> tuple[Words, Ints]:
     """Keys of the anchors that enough pours show, ascending, and how many pours those are."""
-    piece_bytes = max(1 << 20, memory_mb << 17)
+    piece_bytes = max(1 << 20, memory_mb << 16)
     n_pieces = max(1, -(-len(index.keys) * kernels.PER_POUR * 8 // piece_bytes))
     keys: list[Words] = [np.zeros(0, np.uint64)]
     counts: list[Ints] = [np.zeros(0, np.int64)]
