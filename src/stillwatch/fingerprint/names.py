@@ -6,7 +6,7 @@ so that memory and disk stay bounded; accounts have no cap, since every finding 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from stillwatch.engine.parts import part_path, parts, write_table
 from stillwatch.fingerprint.addresses import ip_prefix_texts
-from stillwatch.fingerprint.hashing import hash_strings
 
 NAMES = pa.schema([pa.field("hash", pa.int64(), nullable=False), pa.field("text", pa.string(), nullable=False)])
 EXCHANGE_IDS = pa.schema(
@@ -117,35 +116,32 @@ class Names:
         """How many parts each column has on disk."""
         return dict(self._written)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Note the texts of a batch of `schema.EXCHANGE`."""
+    def add(self, batch: pa.RecordBatch, fingerprints: pa.RecordBatch) -> None:
+        """Note the texts of a batch of `schema.EXCHANGE`, whose hashes are in its fingerprints."""
         for column, source in COLUMNS.items():
-            values = batch.column(source)
-            if values.null_count == len(values):
-                continue
-            coded = ip_prefix_texts(values) if column == "ip_prefix" else values.dictionary_encode()
-            # Order of first appearance, which no split into batches changes.
-            present = pc.unique(coded.indices.drop_null())
-            self._note(column, coded.dictionary.take(present))
+            texts = batch.column(source)
+            self._note(column, fingerprints.column(column), _networks(texts) if column == "ip_prefix" else texts.take)
 
     def adopt(self, folder: Path) -> None:
         """Note the names that another wrote into a folder, which came after those noted so far."""
         for column in COLUMNS:
             for path in parts(folder / column):
-                self._note(column, pq.read_table(path, schema=NAMES)["text"].combine_chunks())
+                table = pq.read_table(path, schema=NAMES)
+                self._note(column, table["hash"].combine_chunks(), table["text"].combine_chunks().take)
 
-    def _note(self, column: str, texts: pa.Array) -> None:
+    def _note(self, column: str, hashes: pa.Int64Array, texts: Callable[[pa.Int64Array], pa.StringArray]) -> None:
+        """Note what hashes are new. texts: those of some rows."""
         known = self._known[column]
-        if column in self._full:
+        if column in self._full or hashes.null_count == len(hashes):
             return
-        hashes = hash_strings(texts)
-        new = np.flatnonzero(known.add(hashes.to_numpy().view(np.uint64)))
+        there = hashes.is_valid().to_numpy(zero_copy_only=False)
+        new = np.flatnonzero(there)[known.add(hashes.drop_null().to_numpy().view(np.uint64))]
         if column not in UNCAPPED and known.count > self.cap:
             new = new[: len(new) - (known.count - self.cap)]
             self._full.add(column)
         if len(new):
             chosen = pa.array(new)
-            self._waiting[column].append(pa.table([hashes.take(chosen), texts.take(chosen)], schema=NAMES))
+            self._waiting[column].append(pa.table([hashes.take(chosen), texts(chosen)], schema=NAMES))
         if sum(len(table) for table in self._waiting[column]) >= PART_ROWS:
             self._write(column)
 
@@ -159,6 +155,11 @@ class Names:
         """Write what waits."""
         for column in COLUMNS:
             self._write(column)
+
+
+def _networks(addresses: pa.StringArray) -> Callable[[pa.Int64Array], pa.StringArray]:
+    """What gives the networks of the addresses in some rows."""
+    return lambda rows: ip_prefix_texts(addresses.take(rows)).dictionary_decode()
 
 
 def read_names(folder: Path, column: str) -> pa.Table:

@@ -225,7 +225,7 @@ def read_share(
             prints = prints.set_column(at, prints.schema.field(at), one.address_kinds)
             write_fingerprints(prints, part_path(folder / "fingerprint", number))
             write_exchange_ids(one.batch, positions, part_path(folder / "exchange_ids", number))
-            names.add(one.batch)
+            names.add(one.batch, prints)
             if candidates is not None:
                 write_table(candidates.of(one.batch, prints), part_path(folder / "candidates", number))
             for name in schema.EXCHANGE.names:

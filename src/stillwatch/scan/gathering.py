@@ -174,7 +174,7 @@ class Gathering:
         self._unsettled += paths
         write_fingerprints(prints, paths[0])
         write_exchange_ids(batch, positions, paths[1])
-        self.names.add(batch)
+        self.names.add(batch, prints)
         self.duplicates.add(prints["exchange"].to_numpy(), positions)
         if self.spool is not None:
             self.spool.offer(batch, prints)

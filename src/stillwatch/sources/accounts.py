@@ -107,21 +107,21 @@ class Registry:
         table = table.sort_by([("valid_from", "descending")]).combine_chunks()
         self.columns = {name: _one_array(table[name]) for name in ("account_id", *FILLED)}
         self.by_account: dict[str, int] = {}
-        # An account with several keys has several rows: the first that has a value stands for the account.
-        self.best: dict[str, dict[str, int]] = {name: {} for name in FILLED}
         accounts = table["account_id"].to_pylist()
         for row, account in enumerate(accounts):
             self.by_account.setdefault(account, row)
+        first = np.array([self.by_account[account] for account in accounts], np.int64)
+        # An account with several keys has several rows: the first that has a value stands for the account, and is
+        # found by the account's first row, -1 for none. One row more is nobody's.
+        self.best = {name: np.full(len(accounts) + 1, -1, np.int64) for name in FILLED}
         for name in FILLED:
             filled = np.flatnonzero(pc.is_valid(self.columns[name]).to_numpy(zero_copy_only=False))
-            best = self.best[name]
-            for row in filled.tolist():
-                best.setdefault(accounts[row], row)
-        self.by_key: dict[str, str] = {}
+            self.best[name][first[filled[::-1]]] = filled[::-1]
+        self.by_key: dict[str, int] = {}
         shared = _shared_keys(table)
         for account, key in zip(accounts, table["api_key_id"].to_pylist(), strict=True):
             if key is not None and key not in shared:
-                self.by_key.setdefault(key, account)
+                self.by_key.setdefault(key, self.by_account[account])
 
 
 def fill_from_registry(batch: pa.RecordBatch, registry: Registry | pa.Table) -> pa.RecordBatch:
@@ -134,31 +134,27 @@ def fill_from_registry(batch: pa.RecordBatch, registry: Registry | pa.Table) -> 
         registry = Registry(registry)
     account = batch.column("account_id").dictionary_encode()
     names = account.dictionary.to_pylist()
-    # Distinct accounts of the batch -> accounts of the registry.
-    known: list[str | None] = [name if name in registry.by_account else registry.by_key.get(name) for name in names]
-    codes = account.indices.to_numpy(zero_copy_only=False)
-    owners = np.array([*known, None], object)[codes]
+    # Distinct accounts of the batch -> first rows of accounts of the registry, -1 for none.
+    known = [registry.by_account.get(name, registry.by_key.get(name, -1)) for name in names]
+    owners = np.array(known, np.int64)[account.indices.to_numpy(zero_copy_only=False)]
     key = batch.column("api_key_id")
     if key.null_count < len(key):
         coded = key.dictionary_encode()
-        found = [registry.by_key.get(name) for name in coded.dictionary.to_pylist()]
+        found = [registry.by_key.get(name, -1) for name in coded.dictionary.to_pylist()]
         indices = coded.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
-        by_key = np.array([*found, None], object)[indices]
-        owners = np.where(owners == np.array(None), by_key, owners)
-    stands_for = {name: owner for name, owner in zip(names, known, strict=True) if owner is not None and owner != name}
-    if stands_for:
-        dictionary = pa.array([stands_for.get(name, name) for name in names], pa.string())
+        owners = np.where(owners < 0, np.array([*found, -1], np.int64)[indices], owners)
+    if any(row >= 0 and name not in registry.by_account for name, row in zip(names, known, strict=True)):
+        rows = pa.array(known, pa.int64(), mask=np.array(known) < 0)
+        dictionary = pc.coalesce(registry.columns["account_id"].take(rows), account.dictionary)
         renamed = pa.DictionaryArray.from_arrays(account.indices, dictionary).cast(pa.string())
         batch = _set(batch, "account_id", renamed)
-    owner = pa.array(owners, pa.string()).dictionary_encode()
     for name in FILLED:
         column = batch.column(name)
         if not column.null_count:
             continue
-        best = registry.best[name]
-        rows = pa.array([best.get(one) for one in owner.dictionary.to_pylist()], pa.int64())
-        per_owner = registry.columns[name].take(rows)
-        batch = _set(batch, name, pc.coalesce(column, per_owner.take(owner.indices)))
+        best = registry.best[name][owners]
+        theirs = registry.columns[name].take(pa.array(best, pa.int64(), mask=best < 0))
+        batch = _set(batch, name, theirs if column.null_count == len(column) else pc.coalesce(column, theirs))
     return batch
 
 

@@ -20,6 +20,9 @@ from stillwatch.templates import kernels
 Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 
+SORTED_KEYS = 1 << 13
+"""Keys that are sorted at a time: with what they need they stay in the nearest cache."""
+
 _ENDS = ("head_hash", "tail_hash", "system_hash")
 
 
@@ -175,7 +178,7 @@ def _texts(part: pa.Table) -> tuple[Words, Words, npt.NDArray[np.bool_]]:
 
 def _frequent(fingerprints: Path, scratch: Path, index: Index, least: int, memory_mb: int) -> tuple[Words, Ints]:
     """Keys of the anchors that enough pours show, ascending, and how many pours those are."""
-    piece_bytes = max(1 << 20, memory_mb << 17)
+    piece_bytes = max(1 << 20, memory_mb << 16)
     n_pieces = max(1, -(-len(index.keys) * kernels.PER_POUR * 8 // piece_bytes))
     keys: list[Words] = [np.zeros(0, np.uint64)]
     counts: list[Ints] = [np.zeros(0, np.int64)]
@@ -192,7 +195,11 @@ def _frequent(fingerprints: Path, scratch: Path, index: Index, least: int, memor
         for path in paths:
             listed = np.fromfile(path, np.uint64) if path.exists() else np.zeros(0, np.uint64)
             path.unlink(missing_ok=True)
-            listed.sort()
+            dealt, ends = np.empty_like(listed), np.zeros(n_pieces * (1 + len(listed) // SORTED_KEYS), np.int64)
+            kernels.deal_out(listed, len(ends), ends, dealt)
+            for piece in np.split(dealt, ends[:-1]):
+                piece.sort()
+            listed = dealt
             starts = (
                 np.flatnonzero(np.concatenate([[True], listed[1:] != listed[:-1]]))
                 if len(listed)

@@ -232,7 +232,7 @@ def _fits(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def choose_moulds(  # type: ignore[no-untyped-def]
-    first, last, pour_start, pour_count, pour_anchors, mould_of, n_pours_of, usable, weight, strong,
+    first, last, pour_start, pour_count, pour_anchors, mould_of, n_pours_of, usable, changed, weight, strong,
     starts, neighbours, kind, level, limits, least, out,
 ):  # fmt: skip
     """The mould that each pour [first, last) came from, -1 for none.
@@ -248,10 +248,15 @@ def choose_moulds(  # type: ignore[no-untyped-def]
       of the prompt where the other is not.
     A mould known by the system prompt alone has no weight here, and is at no end: one that is strong takes over.
     A mould of which the pour lacks too much (`_fits`, least) is passed over.
+    Pours that show no mould that is `changed` (n_moulds,) keep what they came from.
     """
     moulds, at_end = np.empty(PER_POUR, np.int64), np.empty(PER_POUR, np.bool_)
     for pour in range(first, last):
-        out[pour] = -1
+        kept = True
+        for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
+            kept &= not changed[mould_of[pour_anchors[at]]]
+        if kept:
+            continue
         n = 0
         for at in range(pour_start[pour], pour_start[pour] + pour_count[pour]):
             anchor = pour_anchors[at]

@@ -160,13 +160,15 @@ def choose(pours: Pours, moulds: Moulds, *, threads: int) -> npt.NDArray[np.int3
 
     def work(first: int, last: int) -> None:
         mould_kernels.choose_moulds(
-            first, last, pours.start, pours.count, pours.anchors, moulds.of_anchor, moulds.n_pours, usable, weight,
-            strong, moulds.together.starts, moulds.together.anchors, pours.kind, level, pours.limits, FITS, out,
+            first, last, pours.start, pours.count, pours.anchors, moulds.of_anchor, moulds.n_pours, usable, changed,
+            weight, strong, moulds.together.starts, moulds.together.anchors, pours.kind, level, pours.limits, FITS, out,
         )  # fmt: skip
 
+    changed = usable.copy()
     for _ in range(2):
         over_ranges(work, pours.n, threads, _BLOCK)
-        usable &= np.bincount(out[out >= 0], minlength=len(usable)) >= LEAST_POURS
+        left = usable & (np.bincount(out[out >= 0], minlength=len(usable)) >= LEAST_POURS)
+        changed, usable = usable & ~left, left
     out[(out >= 0) & ~usable[np.maximum(out, 0)]] = -1
     return out
 
