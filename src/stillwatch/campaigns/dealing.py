@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.streams import Stream
@@ -44,8 +45,10 @@ def dealing(cells: Cells, members: npt.NDArray[np.int32], streams: Sequence[Stre
     and a chat's turns stay where they began.
     """
     keys = np.unique(np.concatenate([stream.keys for stream in streams])) if streams else np.zeros(0, np.int64)
+    members = np.unique(members)
     inside = np.flatnonzero(np.isin(cells.unit, members))
-    unit, load = cells.unit[inside], cells.n_trajectories[inside].astype(np.float64)
+    member = np.searchsorted(members, cells.unit[inside])
+    load = cells.n_trajectories[inside]
     first, last = cells.first_at[inside], cells.last_at[inside]
     rows = np.flatnonzero(np.isin(cells.key[inside], keys))
     bounds = np.searchsorted(cells.key[inside][rows], keys), np.searchsorted(cells.key[inside][rows], keys, "right")
@@ -57,9 +60,19 @@ def dealing(cells: Cells, members: npt.NDArray[np.int32], streams: Sequence[Stre
         if trajectories < MIN_TRAJECTORIES:
             continue
         begin, end = np.quantile(first[mine], 0.05), np.quantile(last[mine], 0.95)
-        meanwhile = (first <= end) & (last >= begin)
-        volume = np.bincount(unit[meanwhile], load[meanwhile])
-        share = np.minimum(volume / volume.sum(), 1.0 - 1e-12)
-        mixed = -np.expm1(trajectories * np.log1p(-share))
-        spread[at] = len(np.unique(unit[mine])) / max(float(mixed.sum()), 1.0)
+        volume = _sent_meanwhile(member, load, first, last, begin, end, np.zeros(len(members), np.int64))
+        sent = np.flatnonzero(volume)
+        share = np.minimum(volume[sent] / volume.sum(), 1.0 - 1e-12)
+        mixed = np.zeros(members[sent[-1]] + 1)
+        mixed[members[sent]] = -np.expm1(trajectories * np.log1p(-share))
+        spread[at] = len(np.unique(member[mine])) / max(float(mixed.sum()), 1.0)
     return Dealing(keys, spread, n)
+
+
+@njit(cache=True, nogil=True)
+def _sent_meanwhile(member, load, first, last, begin, end, volume):  # type: ignore[no-untyped-def]
+    """Load of each member's cells that are in use between two times.   Shapes: volume (n_members,), zero before."""
+    for row in range(member.shape[0]):
+        if first[row] <= end and last[row] >= begin:
+            volume[member[row]] += load[row]
+    return volume

@@ -138,21 +138,25 @@ def split_streams(
     connection.register("member_units", pa.table({"network": number, "unit": units}))
     rhythms, hands = _rhythms(connection, cells, everybody, len(networks)), _hands(connection, cells, len(networks))
     connection.unregister("member_units")
-    return [_split(cells, scorer, declared, *network) for network in zip(networks, rhythms, hands, strict=True)]
+    n_of_key = np.bincount(cells.key, cells.n, cells.n_keys).astype(np.float64)
+    return [
+        _split(cells, scorer, declared, n_of_key, *network) for network in zip(networks, rhythms, hands, strict=True)
+    ]
 
 
 def _split(
     cells: Cells,
     scorer: Scorer,
     declared: npt.NDArray[np.bool_],
+    n_of_key: npt.NDArray[np.float64],
     members: npt.NDArray[np.int32],
     rhythm: _Rhythm,
     hands: _Hands,
 ) -> list[Stream]:
-    inside = np.isin(cells.unit, members)
-    total_in, total_out = int(cells.n[inside].sum()), int(cells.n[~inside].sum())
+    inside = np.flatnonzero(np.isin(cells.unit, members))
     n_in = np.bincount(cells.key[inside], cells.n[inside], cells.n_keys)
-    n_out = np.bincount(cells.key[~inside], cells.n[~inside], cells.n_keys)
+    n_out = n_of_key - n_in
+    total_in, total_out = int(n_in.sum()), int(n_out.sum())
     units_in = np.bincount(cells.key[inside], minlength=cells.n_keys)
     lift = np.log2(((n_in + 0.5) / (total_in + 1)) / ((n_out + 0.5) / (total_out + 1)))
     candidates = np.flatnonzero((lift >= TELLING_BITS) & (n_in >= MIN_KEY_EXCHANGES) & (cells.key_hash != UNPOURED))
@@ -172,12 +176,12 @@ def _split(
     parts = _together(_together(np.arange(len(telling)), group[telling]), _of_its_own(queue, telling, rates, rhythm))
     dealt = _dealt_out(cells, hands, scorer, telling, labels, len(members))
     parts = _together(parts, np.where(dealt != labels, dealt, -1))
-    cover = mixed_in(cells, np.flatnonzero(inside), telling, dealt)
+    cover = mixed_in(cells, inside, telling, dealt)
     labels = np.where(cover, len(telling) + np.arange(len(telling)), dealt)
     out = []
     for label in np.unique(labels):
         keys = telling[labels == label]
-        rows = np.flatnonzero(inside & np.isin(cells.key, keys))
+        rows = inside[np.isin(cells.key[inside], keys)]
         others = imitated(cells, rows, scorer, declared)
         rows = rows[~np.isin(cells.unit[rows], others)]
         if len(np.unique(cells.unit[rows])) >= MIN_STREAM_UNITS:
@@ -364,6 +368,7 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints, ra
     size = hours.sum(axis=1)
     excess = _bursts(hours - size[:, None] * usual)
     leaders: list[npt.NDArray[np.float64]] = []
+    lengths: list[float] = []
     pooled_rates: list[npt.NDArray[np.float64]] = []
     parameters: list[int] = []
     members: list[list[int]] = []
@@ -371,19 +376,22 @@ def _same_rhythm(cells: Cells, candidates: Ints, rhythm: _Rhythm, main: Ints, ra
         if size[k] < RHYTHM_EXCHANGES:
             continue
         best, at = 0.0, -1
+        length = float(np.linalg.norm(excess[k]))
         for number, pooled in enumerate(leaders):
-            norm = float(np.linalg.norm(excess[k]) * np.linalg.norm(pooled))
+            norm = length * lengths[number]
             alike = float(excess[k] @ pooled) / norm if norm > 0 else 0.0
             least = SAME_RHYTHM if parameters[number] == main[keys[k]] else OTHER_RHYTHM
             if alike >= max(least, best) and not _apart(rates.of(int(keys[k])), pooled_rates[number]):
                 best, at = alike, number
         if at < 0:
             leaders.append(excess[k].copy())
+            lengths.append(length)
             pooled_rates.append(rates.of(int(keys[k])).copy())
             parameters.append(int(main[keys[k]]))
             members.append([int(k)])
         else:
             leaders[at] += excess[k]
+            lengths[at] = float(np.linalg.norm(leaders[at]))
             pooled_rates[at] += rates.of(int(keys[k]))
             members[at].append(int(k))
     out = np.full(cells.n_keys, -1, np.int64)

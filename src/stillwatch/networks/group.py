@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from stillwatch.networks.kernels import (
     count_members,
     fill_lifts,
     find_belonging,
+    find_sharers,
     score_apart,
     score_units,
     seen_seldom,
@@ -185,6 +187,14 @@ class Scorer:
         clear(self._counts, touched, n)
         keep = inside >= least
         return found[keep], inside[keep], self._degree[found[keep]]
+
+    def sharers(self, members: Units, indicators: Units) -> list[npt.NDArray[np.int64]]:
+        """Rows of the members that show each of some indicators, ascending.   Shapes: members (n,); indicators (k,)."""
+        links = self.links
+        space = int(np.sum(links.unit_offsets[members + 1] - links.unit_offsets[members]))
+        offsets, rows = np.zeros(len(indicators) + 1, np.int64), np.empty(space, np.int64)
+        find_sharers(members, indicators, links.unit_offsets, links.unit_indicators, self._counts, offsets, rows)
+        return [rows[low:high] for low, high in pairwise(offsets.tolist())]
 
 
 def by_family(bits: Floats) -> Floats:

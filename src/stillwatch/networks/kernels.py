@@ -25,6 +25,34 @@ def count_members(members, unit_offsets, unit_indicators, counts, touched):  # t
 
 
 @njit(cache=True, nogil=True)
+def find_sharers(  # type: ignore[no-untyped-def]
+    members, indicators, unit_offsets, unit_indicators, number, offsets, rows
+):
+    """Rows of the members that show each indicator, ascending: those of i are rows[offsets[i]:offsets[i + 1]].
+
+    Shapes: indicators (k,) distinct; offsets (k + 1,) int64, zero before; rows (n,) int64, as many as members show.
+    number: scratch (n_indicators,), zero before and after.
+    """
+    for i in range(indicators.shape[0]):
+        number[indicators[i]] = i + 1
+    for m in range(members.shape[0]):
+        for at in range(unit_offsets[members[m]], unit_offsets[members[m] + 1]):
+            if number[unit_indicators[at]]:
+                offsets[number[unit_indicators[at]]] += 1
+    for i in range(indicators.shape[0]):
+        offsets[i + 1] += offsets[i]
+    filled = offsets.copy()
+    for m in range(members.shape[0]):
+        for at in range(unit_offsets[members[m]], unit_offsets[members[m] + 1]):
+            i = number[unit_indicators[at]]
+            if i:
+                rows[filled[i - 1]] = m
+                filled[i - 1] += 1
+    for i in range(indicators.shape[0]):
+        number[indicators[i]] = 0
+
+
+@njit(cache=True, nogil=True)
 def mark_sharers(indicators, indicator_offsets, indicator_units, marked):  # type: ignore[no-untyped-def]
     """Set `marked` (n_units,) for every unit that shows one of the indicators."""
     for i in range(indicators.shape[0]):

@@ -300,7 +300,7 @@ def parties(scorer: Scorer, members: Units, joins: Sequence[int] = tuple(JOINS_A
     shared, inside, degree = scorer.shared(members)
     outside = (degree - inside + 1) / (links.n_units - len(members) + 1)
     ties = shared[np.isin(links.group[shared], joins) & (inside >= 2.0**TIE_BITS * outside * len(members))]
-    rows = [np.flatnonzero(np.isin(members, links.members(int(tie)), assume_unique=True)) for tie in ties]
+    rows = scorer.sharers(members, ties)
     number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     at = np.concatenate(rows) if rows else np.zeros(0, np.int64)
     graph = coo_array((np.ones(len(at)), (at, len(members) + number)), shape=(len(members) + len(rows),) * 2)

@@ -8,6 +8,8 @@ is left out, or something that hardly anybody else has runs through them.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
@@ -55,11 +57,8 @@ def _shown(scorer: Scorer, members: Units) -> csr_array:
     links = scorer.links
     ties, _ = _ties(scorer, members)
     rows, columns, bits = [], [], []
-    for number, tie in enumerate(ties):
-        sharers = links.members(int(tie))
-        at = np.searchsorted(members, sharers)
-        mine = at[members[np.minimum(at, len(members) - 1)] == sharers]
-        outside = (len(sharers) - len(mine) + 1) / (links.n_units - len(members) + 1)
+    for number, (mine, degree) in enumerate(zip(scorer.sharers(members, ties), scorer.degree[ties], strict=True)):
+        outside = (degree - len(mine) + 1) / (links.n_units - len(members) + 1)
         rows.append(mine)
         columns.append(np.full(len(mine), number))
         bits.append(np.full(len(mine), min(float(np.log2(len(mine) / len(members) / outside)), MOST_BITS)))
@@ -105,14 +104,7 @@ def _parts(scorer: Scorer, members: Units, indicators: Units) -> npt.NDArray[np.
     largest share of its members in common, if that is enough: thin sharing grows together card by card, but two clumps
     that a stranger connects, who shows something of both, stay two.
     """
-    links = scorer.links
-    shows: dict[bytes, int] = {}
-    for indicator in indicators:
-        sharers = links.members(int(indicator))
-        rows = np.searchsorted(members, sharers)
-        known = (rows < len(members)) & (members[np.minimum(rows, len(members) - 1)] == sharers)
-        mine = rows[known].tobytes()
-        shows[mine] = shows.get(mine, 0) + 1
+    shows = Counter(rows.tobytes() for rows in scorer.sharers(members, indicators))
     clumps = [np.frombuffer(mine, np.int64) for mine in shows]
     home = np.arange(len(clumps))
     labels = len(home) + np.arange(len(members), dtype=np.int64)

@@ -214,11 +214,16 @@ def detect(
             )
             shown = _shown_templates(assessment, verdicts, harvests, cells)
             sampled = work / "sample.parquet"
+            looked_up: dict[int, str | None] = {}
 
             def texts_of(moulds: Iterable[int]) -> dict[int, str]:
                 if not options.exemplars:
                     return {}
-                made = examples(connection, sampled, moulds, options.min_exemplar_accounts)
+                moulds = list(moulds)
+                new = [mould for mould in moulds if mould not in looked_up]
+                found = examples(connection, sampled, new, options.min_exemplar_accounts)
+                looked_up.update((mould, found.get(mould)) for mould in new)
+                made = {mould: text for mould in moulds if (text := looked_up[mould]) is not None}
                 return made if memory is None else {**memory.kept_examples(moulds), **made}
 
             texts = texts_of(shown)

@@ -54,9 +54,12 @@ def labels(connection: duckdb.DuckDBPyConnection, names: Path, links: Links) -> 
                 out[kind.name, value] = masked(text) if kind.name == "payment" else text
         elif kind.name in REGISTERED:
             column, shown = REGISTERED[kind.name]
+            connection.register("shared_values", pa.table({"value": values}))
             rows = connection.execute(
-                f"select {column}, min({shown}) from registry where {shown} is not null group by {column}"
+                f"select {column}, min({shown}) from registry semi join shared_values on {column} = value "
+                f"where {shown} is not null group by {column}"
             ).fetchall()
+            connection.unregister("shared_values")
             for value, text in rows:
                 if (kind.name, int(value)) in out:
                     continue

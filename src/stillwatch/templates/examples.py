@@ -82,12 +82,15 @@ def mask(text: str) -> str:
 
 def _shared(texts: Sequence[str | None], min_accounts: int) -> tuple[str, int]:
     """What texts share, with slots, and of how many words; texts that are missing share nothing."""
-    words = [_WORD.findall(mask(text))[:MOST_WORDS] for text in texts if text]
+    read = {text: _WORD.findall(mask(text))[:MOST_WORDS] for text in texts if text}
+    words = [read[text] for text in texts if text]
     least = max(min_accounts, -(-len(texts) // 2), 1)
     if len(words) < least:
         return "", 0
     numbers: dict[str, int] = {}
-    coded = [np.array([numbers.setdefault(w.strip(), len(numbers)) for w in text], np.int32) for text in words]
+    number = {w: numbers.setdefault(w.strip(), len(numbers)) for text in read.values() for w in dict.fromkeys(text)}
+    codes = {text: np.array([number[w] for w in found], np.int32) for text, found in read.items()}
+    coded = [codes[text] for text in texts if text]
     # the shortest text has the least in its slots
     reference = min(range(len(words)), key=lambda i: (len(words[i]), words[i]))
     places = np.empty((len(words), len(words[reference])), np.int32)
