@@ -66,7 +66,11 @@ def evidence() -> str:
     out += [
         "What is collected is compared with what the explanation says it is: one application that an honest account"
     ]
-    out += ["runs (applications), or somebody by himself on each account (people: the amount an account counts).", ""]
+    out += [
+        "runs (applications), or somebody by himself on each account (people: the amount an account counts), or users",
+        "of one tool (users: the amount an account, and of what kind beside what other tools ask for).",
+        "",
+    ]
     out += ["| explanation | what it would be | compared with | what it would show as well |", "|---|---|---|---|"]
     for e in EXPLANATIONS:
         out.append(f"| {e.name} | {e.sentence} | {e.made_by} | {', '.join(sorted(e.predicts))} |")

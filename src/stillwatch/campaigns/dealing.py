@@ -61,11 +61,9 @@ def dealing(cells: Cells, members: npt.NDArray[np.int32], streams: Sequence[Stre
             continue
         begin, end = np.quantile(first[mine], 0.05), np.quantile(last[mine], 0.95)
         volume = _sent_meanwhile(member, load, first, last, begin, end, np.zeros(len(members), np.int64))
-        sent = np.flatnonzero(volume)
-        share = np.minimum(volume[sent] / volume.sum(), 1.0 - 1e-12)
-        mixed = np.zeros(members[sent[-1]] + 1)
-        mixed[members[sent]] = -np.expm1(trajectories * np.log1p(-share))
-        spread[at] = len(np.unique(member[mine])) / max(float(mixed.sum()), 1.0)
+        share = np.minimum(volume / volume.sum(), 1.0 - 1e-12)
+        mixed = float(-np.expm1(trajectories * np.log1p(-share)).sum())
+        spread[at] = len(np.unique(member[mine])) / max(mixed, 1.0)
     return Dealing(keys, spread, n)
 
 

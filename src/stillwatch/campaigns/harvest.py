@@ -19,21 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import chdtrc
 
-from stillwatch.campaigns.assess import (
-    LIVES_ON,
-    LIVES_ON_MOULDS,
-    MAX_OF_TEMPLATE,
-    MAX_SINGLES,
-    MIN_CAMPAIGN_EXCHANGES,
-    MIN_NULL_EXCHANGES,
-    Assessed,
-    Assessment,
-)
+from stillwatch.campaigns.assess import LIVES_ON_MOULDS, MIN_CAMPAIGN_EXCHANGES, Assessed, Assessment
 from stillwatch.campaigns.calibration import rank_bits_of_all
 from stillwatch.campaigns.cells import Cells
 from stillwatch.campaigns.evidence.targets import MAKE_DATA, target_shares
 from stillwatch.campaigns.finding import OPENLY_ONE, UNNAMED, Evidence, Explanation
 from stillwatch.campaigns.measures import Floats, Measures, Measuring, chosen
+from stillwatch.campaigns.nulls import LIVES_ON, MAX_OF_TEMPLATE, MAX_SINGLES, MIN_NULL_EXCHANGES
 from stillwatch.campaigns.registry import measured_evidence
 from stillwatch.campaigns.verdicts import DAYS_OF_PROMISE, LEAST_BITS, Thresholds, openly_one
 from stillwatch.profiles.index import Ints

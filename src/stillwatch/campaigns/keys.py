@@ -39,9 +39,8 @@ KIND_BITS = 3.0
 """A network asks for a kind where it does so at least eight times as often as others do."""
 
 ALSO_BITS = 2.0
-MOSTLY = 0.4
-"""Where such kinds are two fifths of what it sends without a mould, also where it does so four times as often: it
-carries little else, and of those at most a quarter is what everybody would send."""
+"""Who asks for such kinds has others too, that it asks for four times as often as others do: at most a quarter of these
+is what everybody would send."""
 
 MIN_KIND_UNITS = 3
 MIN_KIND_EXCHANGES = 5
@@ -125,13 +124,12 @@ def key_exchanges(
             where t.n >= {MIN_KIND_EXCHANGES} and t.units >= {MIN_KIND_UNITS}
                 and (2 * t.n + 1) * (s.outside + 1) >= {2**ALSO_BITS:.0f} * (2 * (e.n - t.n) + 1) * (s.inside + 1)
         ), mostly as (
-            select network, 100 * a.n >= {100 * MOSTLY:.0f} * t.unpoured as mostly
-            from (select network, sum(n)::bigint as n from asked where much group by all) a
+            select network from (select network, sum(n)::bigint as n from asked where much group by all) a
                 join (select network, sum(n)::bigint as unpoured from theirs group by all) t using (network)
                 join size s using (network)
             where 100 * a.n >= {100 * OF_UNPOURED:.0f} * t.unpoured and 100 * a.n >= {100 * OF_NETWORK:.0f} * s.inside
         )
-        select network, kind, {_POOLED} - network as key from asked join mostly using (network) where much or mostly
+        select network, kind, {_POOLED} - network as key from asked semi join mostly using (network)
         """
     )
     keyed = f"""

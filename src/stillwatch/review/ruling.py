@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.campaigns.assess import LIVES_ON
 from stillwatch.campaigns.cells import Cells
+from stillwatch.campaigns.nulls import LIVES_ON
 from stillwatch.campaigns.operators import Party, is_guest
 from stillwatch.fingerprint.hashing import hash_strings
 from stillwatch.profiles.index import AccountIndex, Ints

@@ -105,3 +105,18 @@ def test_sharers_are_screened_alike_in_small_groups_and_large_ones() -> None:
             if core.tobytes() in known:
                 sizes.append(len(members))
     assert min(sizes) <= 8 and max(sizes) >= 50
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_shows_what_is_found_from_the_members_side_too(seed: int) -> None:
+    """The rows of the members in each indicator's own list, in any order of indicators, and twice alike."""
+    made, units = traffic(seed)
+    links = made.links()
+    scorer, members = Scorer.of(links), np.union1d(units, np.arange(0, N, 7)).astype(np.int32)
+    asked = made.rng.permutation(np.unique(links.unit_indicators))[:500]
+    for _ in range(2):
+        found = scorer.sharers(members, asked)
+        assert len(found) == len(asked)
+        for indicator, rows in zip(asked, found, strict=True):
+            assert rows.tolist() == np.flatnonzero(np.isin(members, links.members(int(indicator)))).tolist()
+    assert scorer.sharers(members, asked[:0]) == []
