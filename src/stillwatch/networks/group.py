@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from stillwatch.links.kinds import FAMILIES, GROUPS, KINDS
 from stillwatch.links.links import Links
+from stillwatch.networks.belonging import find_belonging
 from stillwatch.networks.kernels import (
     SELDOM,
     clear,
     count_members,
     fill_lifts,
-    find_belonging,
     find_sharers,
     score_apart,
     score_units,

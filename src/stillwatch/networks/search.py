@@ -20,9 +20,9 @@ from scipy.sparse.csgraph import connected_components
 
 from stillwatch.links.kinds import FAMILIES, GROUPS
 from stillwatch.links.links import Links
+from stillwatch.networks.belonging import count_held
 from stillwatch.networks.cores import MAX_SHARE, find_cores
 from stillwatch.networks.group import FAMILY_OF_GROUP, MEMBER_CAP_BITS, Floats, Scorer, Units, by_family
-from stillwatch.networks.kernels import count_held
 from stillwatch.networks.split import TIE_BITS, split
 from stillwatch.networks.threads import in_threads
 from stillwatch.networks.widening import widened

@@ -10,7 +10,8 @@ from traffic_by_hand import DAY, HOUR, Traffic, marks
 
 from stillwatch.campaigns.cells import Cells, make_cells
 from stillwatch.campaigns.keys import UNPOURED, is_pooled, key_exchanges
-from stillwatch.campaigns.streams import QUEUE_TRAJECTORIES, Stream, split_streams
+from stillwatch.campaigns.rhythms import QUEUE_TRAJECTORIES
+from stillwatch.campaigns.streams import Stream, split_streams
 from stillwatch.links.kinds import KINDS
 from stillwatch.links.links import assemble
 from stillwatch.networks.group import Scorer
