@@ -335,7 +335,7 @@ def _made_by(candidates: Measures, references: Measures, singles: Measures, moul
     and a mould that asks for one thing only is nothing rare, where an account with several of them would be.
 
     What users of one tool ask for is the tool's, one fact of all of them, so the kind is compared with that of other
-    groups that use one mould; how much each asks is his own.
+    groups that use one mould (with single units where there is no such group); how much each asks is his own.
 
     Applications are honest units that live on moulds; where the log has no text, nothing tells them from people.
     """

@@ -52,7 +52,8 @@ SAME_DEALING = 0.85
 least this share of it goes to the other's accounts."""
 
 SAME_DAY_US = 86_400_000_000
-"""Streams of one driver begin, and end, within a day of each other."""
+OF_ITS_TIME = 0.1
+"""Streams of one driver begin, and end, within a day of each other, and within a tenth of the time of the shorter."""
 
 MIN_PURPOSE_EXCHANGES = 50
 """Exchanges of a stream that is asked what it is after."""
@@ -193,9 +194,10 @@ def _same_accounts(cells: Cells, one: Assessed, other: Assessed) -> bool:
 
 def _same_driver(cells: Cells, one: Assessed, other: Assessed) -> bool:
     """Whether two streams are there on the same days, and dealt out to accounts alike."""
-    for edge in (_first, _last):
-        if abs(edge(cells, one.cells) - edge(cells, other.cells)) > SAME_DAY_US:
-            return False
+    begin, end = (np.array([edge(cells, s.cells) for s in (one, other)]) for edge in (_first, _last))
+    near = min(SAME_DAY_US, OF_ITS_TIME * float((end - begin).min()))
+    if max(np.ptp(begin), np.ptp(end)) > near:
+        return False
     n_units = int(cells.unit.max()) + 1
     mine, theirs = (
         np.bincount(cells.unit[s.cells], cells.n_trajectories[s.cells], n_units).astype(np.float64)

@@ -161,7 +161,8 @@ def _owners(
     place, client = (table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("place", "client"))
     # What comes from where the campaign's own exchanges come from may be its too, unclaimed: it is nobody's.
     theirs = ~inside & ~np.isnan(place) & np.isin(place, place[inside])
-    new = [seen_once(account[inside], face[inside], runs[inside]) for face in (place, client)]
+    # On one account by itself a few exits look ever new where it has few runs, and an owner of it would be accused.
+    new = [seen_once(face[inside], runs[inside]) for face in (place, client)]
     account, unit, inside, n, runs, first, place, client = (
         column[~theirs] for column in (account, unit, inside, n, runs, first, place, client)
     )
@@ -188,16 +189,15 @@ def _owners(
     )
 
 
-def seen_once(account: Ints, face: npt.NDArray[np.float64], runs: Ints) -> float:
-    """Share of runs (agent loops, chats) on an account that come from a place, or software, that no other one has.
+def seen_once(face: npt.NDArray[np.float64], runs: Ints) -> float:
+    """Share of a campaign's runs (agent loops, chats) that come from a place, or software, that no other one has.
 
-    So likely is the next one to come from a new place. Source: Good, The population frequencies of species, 1953.
-    Shapes: account, face, runs (m,) rows of the campaign's.
+    So likely is its next one to come from a new one. Source: Good, The population frequencies of species, 1953.
+    Shapes: face, runs (m,) rows of the campaign's, on all of its accounts.
     """
     known = ~np.isnan(face)
-    _, pair = np.unique(np.stack([account[known].astype(np.float64), face[known]]), axis=1, return_inverse=True)
-    each = np.bincount(pair, runs[known]) if known.any() else np.zeros(0)
-    return float((each == 1).sum() / each.sum()) if each.sum() else 0.0
+    each = np.bincount(np.unique(face[known], return_inverse=True)[1], runs[known])
+    return float((each == 1).sum() / each.sum()) if len(each) else 0.0
 
 
 def _operators_homes(

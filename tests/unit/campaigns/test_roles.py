@@ -38,7 +38,9 @@ def test_a_place_that_is_come_back_to_is_a_home() -> None:
 
 
 def test_places_that_come_once_tell_how_likely_a_new_one_is() -> None:
-    """An account by itself: what is new on one may be usual on another."""
-    account, place = np.array([0, 0, 0, 1, 1]), np.array([1.0, 2.0, np.nan, 1.0, 3.0])
-    assert seen_once(account, place, np.array([1, 4, 9, 1, 2])) == pytest.approx(2 / 8)
-    assert seen_once(account[:0], place[:0], account[:0]) == 0.0
+    """On whichever account: a few exits are not ever new where many accounts have a run from each."""
+    place = np.array([1.0, 2.0, np.nan, 1.0, 3.0])
+    assert seen_once(place, np.array([1, 4, 9, 1, 1])) == pytest.approx(1 / 7)
+    assert seen_once(np.arange(5.0), np.ones(5, int)) == 1.0
+    assert seen_once(np.resize([1.0, 2.0], 60), np.ones(60, int)) == 0.0
+    assert seen_once(np.array([np.nan]), np.array([3])) == 0.0
