@@ -9,13 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -96,7 +99,7 @@ def write_world(
 
     scale: factor on every population's number of accounts.  sample: share of the exchanges that are logged, and known.
     without: columns that the logs lack, `text` for all texts, `registry` for `accounts.parquet`.  workers: processes
-    that play populations, and threads that write.
+    that play populations, and threads that write; several only from the main thread, which is interrupted for all.
     notes: what else was asked for, to be told in `world.json`.  texts: where prompts come from.
     Raises: UsageError for what cannot be written; OutputError where the folder holds other files, or the disk is full.
     """
@@ -176,12 +179,10 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
     order = sorted(range(len(cast)), key=lambda k: (cast[k].campaign is None, -accounts[k], k))
     with ExitStack() as stack:
         if min(workers, len(cast)) > 1 and sum(accounts) > ALONE:
-            # A process with threads of its own may not be forked; one that has only imported what is needed may.
-            players = get_context("forkserver")
-            players.set_forkserver_preload([__name__])
-            pool = stack.enter_context(ProcessPoolExecutor(min(workers, len(cast)), players, pa.set_cpu_count, (1,)))
+            pool = stack.enter_context(_players(min(workers, len(cast))))
             waiting: dict[Future[Played], int] = {pool.submit(play, recipe, k, homes[k]): k for k in order}
             stack.callback(pool.shutdown, cancel_futures=True)
+            stack.push(_end_players)
             done: Iterator[tuple[int, Played]] = ((waiting[one], one.result()) for one in as_completed(waiting))
         else:
             done = ((k, play(recipe, k, homes[k])) for k in range(len(cast)))
@@ -189,6 +190,37 @@ def _play_all(recipe: Recipe, folder: Path, workers: int, say: Callable[[str], N
             played[k] = one
             say(f"{cast[k].called}: {_counted(one.n_accounts, 'account')}, {_counted(one.shelf.n, 'exchange')}")
     return [played[k] for k in range(len(cast))]
+
+
+def _players(n: int) -> ProcessPoolExecutor:
+    """Processes to play in, which leave it to this one to be interrupted.
+
+    A process with threads of its own may not be forked; one that has only imported what is needed may. It cannot be
+    ended before it has, so an interrupt waits for that. Assumes: it is called in the main thread.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    stopped: list[int] = []
+    # What is ignored when a process is started is ignored in it and in all that it forks.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ensure_running()
+        signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+        pool = ProcessPoolExecutor(n, context, pa.set_cpu_count, (1,))
+        pool.submit(int).result()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stopped:
+        pool.shutdown()
+        raise KeyboardInterrupt
+    return pool
+
+
+def _end_players(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    """End what is still played, where the world will not be written."""
+    if kind is not None:
+        for player in active_children():
+            player.terminate()
 
 
 def _counted(number: int, what: str) -> str:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +189,28 @@ def test_a_world_without_campaigns_has_no_share() -> None:
     """There is nothing to scale, and that is said instead of divided by."""
     with pytest.raises(UsageError, match="no campaigns"):
         with_share(WORLDS["quiet"], 0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.6, 3.0])
+def test_an_interrupt_ends_all_that_play_without_a_traceback(tmp_path: Path, seconds: float) -> None:
+    """Whenever it comes, also while processes are being started: one sentence, and nothing is left."""
+    out = tmp_path / "world"
+    command = [sys.executable, "-m", "stillwatch", "range", "february", "--scale", "0.05", "--workers", "2"]
+    player = subprocess.Popen(
+        [*command, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    until = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(player.pid, signal.SIGINT)
+    said, _ = player.communicate(timeout=60)
+    assert player.returncode == 130
+    assert "stopped; nothing was published" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
